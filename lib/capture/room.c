@@ -1,0 +1,3 @@
+#include "base/units.h"
+extern int capture_room;
+int capture_room;

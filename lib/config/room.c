@@ -1,0 +1,3 @@
+#include "base/units.h"
+extern int config_room;
+int config_room;

@@ -1,0 +1,3 @@
+#include "base/units.h"
+extern int director_room;
+int director_room;

@@ -1,0 +1,3 @@
+#include "base/units.h"
+extern int dns_room;
+int dns_room;

@@ -1,0 +1,3 @@
+#include "base/units.h"
+extern int load_room;
+int load_room;

@@ -1,0 +1,3 @@
+#include "base/units.h"
+extern int packet_room;
+int packet_room;

@@ -1,0 +1,3 @@
+#include "base/units.h"
+extern int scenario_room;
+int scenario_room;

@@ -1,0 +1,3 @@
+#include "base/units.h"
+extern int verdict_room;
+int verdict_room;

@@ -1,0 +1,3 @@
+#include "base/units.h"
+extern int worker_room;
+int worker_room;
