@@ -78,7 +78,8 @@ struct stats_cell {
 	uint64_t refused;
 	uint64_t lost;     ///< nothing within the largest timeout
 	uint64_t late;     ///< of the lost: answered after all
-	uint64_t slow[STATS_TIMEOUTS]; ///< slow[i]: answered or refused, but later than timeout i; slow[0] stays 0
+	uint64_t slow[STATS_TIMEOUTS];         ///< slow[i]: of the answered, later than timeout i; slow[0] stays 0
+	uint64_t slow_refused[STATS_TIMEOUTS]; ///< of the refused, later than timeout i
 };
 
 /** The shape of a run's statistics, fixed at the start; sender, receiver and snapshot agree on it. */

@@ -9,7 +9,8 @@ struct stats_totals {
 	uint64_t sent;
 	uint64_t answered, refused, lost, late;
 	uint64_t outstanding; ///< sent - answered - refused - lost: never negative
-	uint64_t slow[STATS_TIMEOUTS];
+	uint64_t slow[STATS_TIMEOUTS];         ///< as in struct stats_cell
+	uint64_t slow_refused[STATS_TIMEOUTS];
 };
 
 struct stats_snapshot {
