@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "dns/label.h"
+#include "load/window.h"
 
 // The path of a query: due() says how many, choose() picks cohort, tuple and id, craft() writes the frame and stages the query in the
 // in-flight table, send() hands the burst to the port, account() counts what the port accepted and publishes it.
@@ -29,7 +30,7 @@ static unsigned due(struct worker_sender *sender, ns_t now)
 		return 0;
 	}
 	room = RTE_MIN(room, sender->query_limit - sender->sent);
-	room = RTE_MIN(room, (uint64_t)WORKER_BURST);
+	room = RTE_MIN(room, (uint64_t)sender->burst);
 	return sender->paced ? load_pacer_due(&sender->pacer, now, (unsigned)room) : (unsigned)room;
 }
 
@@ -42,24 +43,28 @@ static void throttle(struct worker_sender *sender, enum stats_sender_counter cou
 	}
 }
 
-static bool all_done(const struct worker_sender *sender)
+// The cohort whose turn it is. One that has finished passes its turns; one that has no tuple right now keeps its turn, so that the
+// shares stay exact: the query waits, and the pacer counts what that costs.
+static uint32_t next_cohort(struct worker_sender *sender)
 {
-	for (unsigned i = 0; i < sender->cohort_count; i++) {
-		if (!sender->cohorts[i].done) {
-			return false;
-		}
+	uint32_t cohort = flow_mixer_next(&sender->mixer);
+
+	while (cohort != FLOW_MIXER_NONE && sender->cohorts[cohort].done) {
+		flow_mixer_pass(&sender->mixer);
+		cohort = flow_mixer_next(&sender->mixer);
 	}
-	return true;
+	return cohort;
 }
 
 // The next query's cohort, tuple and id. False: nothing can be sent now.
 static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out, uint32_t *tuple, uint16_t *id)
 {
 	enum stats_sender_counter reason = STATS_THROTTLED_TUPLE;
-	int chosen = flow_mixer_next(&sender->mixer);
+	uint32_t chosen = next_cohort(sender);
 	struct worker_cohort *cohort;
 
-	if (chosen < 0) {
+	if (chosen == FLOW_MIXER_NONE) {
+		atomic_store_explicit(&sender->state, WORKER_FINISHED, memory_order_release);
 		return false;
 	}
 	cohort = &sender->cohorts[chosen];
@@ -69,18 +74,14 @@ static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out,
 		if (!flow_picker_next(cohort->picker, now, tuple)) {
 			if (flow_picker_ready_at(cohort->picker) == NS_NEVER) {
 				cohort->done = true;
-				flow_mixer_remove(&sender->mixer, (unsigned)chosen);
-				if (all_done(sender)) {
-					atomic_store_explicit(&sender->state, WORKER_FINISHED, memory_order_release);
-				}
-				return false;
+				return choose(sender, now, cohort_out, tuple, id);
 			}
 			break;
 		}
 		*id = sender->ledger[*tuple].next_id;
 		room = match_reserve(sender->table, *tuple, cohort->in_flight_limit, id);
 		if (room == MATCH_ROOM) {
-			*cohort_out = (unsigned)chosen;
+			*cohort_out = chosen;
 			return true;
 		}
 		if (room == MATCH_TABLE_FULL) {
@@ -180,7 +181,7 @@ static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 		record->sent++;
 		record->next_id = (uint16_t)(id + 1);
 		flow_picker_used(sender->cohorts[cohort].picker, tuple, now);
-		flow_mixer_used(&sender->mixer, cohort);
+		flow_mixer_take(&sender->mixer);
 		if (sender->paced) {
 			stats_histogram_add(&sender->stats->pacing, now - load_pacer_take(&sender->pacer));
 		}

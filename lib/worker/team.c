@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "load/window.h"
+
 #define CONTROL_FRAMES 256
 
 static bool policy_is_random(enum flow_policy policy)
@@ -112,12 +114,6 @@ static int make_cohorts(struct worker_team *team, const struct worker_team_optio
 	return flow_mixer_init(&sender->mixer, shares, options->cohort_count, error);
 }
 
-// Divide `total` over the senders so that the parts add up to it.
-static uint64_t share_of(uint64_t total, unsigned senders, unsigned number)
-{
-	return total / senders + (number < total % senders);
-}
-
 static void fill_template(struct rte_mempool *pool, void *opaque, void *object, unsigned index)
 {
 	static const struct packet_source nowhere;
@@ -159,10 +155,11 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 	sender->table = &team->tables[number];
 	sender->ledger = team->ledger.sent;
 	sender->stats = &team->sender_stats[number];
-	sender->window = options->window > 0 ? share_of(options->window, options->senders, number) : 0;
+	sender->window = options->window > 0 ? load_window_share(options->window, number, options->senders) : 0;
 	sender->paced = options->profile != NULL;
+	sender->burst = sender->paced ? load_pacer_burst(load_profile_peak(options->profile) / options->senders) : WORKER_BURST;
 	sender->query_limit =
-		query_limit == UINT64_MAX ? UINT64_MAX : share_of(query_limit, options->senders, number);
+		query_limit == UINT64_MAX ? UINT64_MAX : load_window_share(query_limit, number, options->senders);
 	sender->question = options->queries->generated != DNS_GENERATED_NONE ? number : number % options->queries->count;
 	sender->question_stride = options->senders;
 	sender->end = options->duration == NS_NEVER ? NS_NEVER : options->start + options->duration;

@@ -60,6 +60,7 @@ struct worker_sender {
 	unsigned cohort_count;
 	uint64_t window;           ///< closed loop: queries in flight at most; 0: open loop
 	bool paced;                ///< a rate applies
+	unsigned burst;            ///< frames handed over at once, at most: 1 at low rates
 	uint64_t query_limit;      ///< this sender's share, UINT64_MAX: none
 	uint32_t question_stride;  ///< workers take every n-th line of the query file
 	ns_t end;                  ///< no query is sent from then on
