@@ -304,6 +304,12 @@ enum match_result match_reply(struct match_table *table, uint32_t tuple, uint16_
 		return MATCH_IS_MISMATCH;
 	}
 	if (state == MATCH_LOST) {
+		// The slot is TX's again and may be taken at any moment, so this one write of RX is an exchange, off the usual path:
+		// a second late reply must be a duplicate, or there would be more late replies than losses.
+		if (end && !atomic_compare_exchange_strong_explicit(&slot->word, &word, (word & ~STATE_MASK) | MATCH_ANSWERED,
+								    memory_order_acq_rel, memory_order_relaxed)) {
+			return MATCH_IS_UNEXPECTED;
+		}
 		return MATCH_IS_LATE;
 	}
 	if (state != MATCH_SENT) {

@@ -1,5 +1,6 @@
 #include "worker/sender.h"
 
+#include <endian.h>
 #include <rte_ethdev.h>
 #include <string.h>
 
@@ -99,14 +100,14 @@ static struct packet_source source_of(const struct flow_space *space, uint32_t t
 {
 	struct flow_source from = flow_space_source(space, tuple);
 	struct packet_source source = {.port = from.port};
+	uint32_t ipv4;
 
 	if (from.family == ADDRESS_IPV4) {
-		memcpy(&source.ipv4, from.address, sizeof(source.ipv4));
-		source.sum = packet_sum(from.address, 4);
-	} else {
-		memcpy(source.bytes, from.address, sizeof(source.bytes));
-		source.sum = packet_sum(from.address, 16);
+		memcpy(&ipv4, from.address, sizeof(ipv4));
+		return packet_source_ipv4(be32toh(ipv4), from.port);
 	}
+	memcpy(source.ipv6, from.address, sizeof(source.ipv6));
+	source.sum = packet_sum(from.address, sizeof(source.ipv6));
 	return source;
 }
 
