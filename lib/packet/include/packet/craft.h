@@ -73,9 +73,9 @@ struct packet_payload {
 };
 
 /**
- * Where a query comes from. Made by packet_source_ipv4() or packet_source_address(). Each family has its own
- * field: in a union the compiler would load sixteen octets right after storing four, which waits for the
- * store to drain.
+ * Where a query comes from. Made by packet_source_ipv4() or packet_source_address(). Each family has a field
+ * of its own: with a union gcc 12 makes a patch up to 2.7 times as slow (tests/bench/bench_craft.c), clang 14
+ * does not care.
  */
 struct packet_source {
 	uint32_t ipv4; ///< network order
