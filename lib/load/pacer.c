@@ -91,7 +91,8 @@ static struct load_time constant_step(double qps, unsigned workers)
 static void skip_rounds(struct load_pacer *pacer)
 {
 	double per_round = load_count_value(pacer->profile->total);
-	double rounds = floor((double)(pacer->k - pacer->round_before.whole) / per_round) - 2;
+	double left = (double)(int64_t)(pacer->k - pacer->round_before.whole) - pacer->round_before.fraction;
+	double rounds = floor(left / per_round) - 2;
 
 	if (rounds < 1) {
 		return;
