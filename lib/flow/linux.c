@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "picker.h"
 
-#define STRIDES 64
+#define STRIDES 512
 
 struct ephemeral {
 	struct flow_picker picker;
