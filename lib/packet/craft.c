@@ -6,40 +6,25 @@
 
 #include <errno.h>
 
-// The overlapping copies of packet_craft() need a header of 32 to 72 octets.
+// The overlapping copies of packet_craft() need a header of 40 to 72 octets.
 _Static_assert(ETHERNET_LENGTH + IPV4_LENGTH + UDP_LENGTH >= 40, "shortest header");
 _Static_assert(ETHERNET_LENGTH + ETHERNET_TAG + IPV6_LENGTH + UDP_LENGTH == PACKET_HEADER_MAX,
                "longest header");
 _Static_assert(PACKET_HEADER_MAX <= 40 + 32, "two copies cover the longest header");
 
-static int check_mac(const uint8_t mac[6], const char *whose, struct error *error)
-{
-	static const uint8_t zero[6];
-
-	if ((mac[0] & 1) != 0 || memcmp(mac, zero, sizeof(zero)) == 0) {
-		return error_set(error, -EINVAL,
-		                 "%s MAC address %02x:%02x:%02x:%02x:%02x:%02x belongs to no single station; "
-		                 "give one whose "
-		                 "first octet is even and that is not all zero",
-		                 whose, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
-	}
-	return 0;
-}
-
 static int check_options(const struct packet_header_options *options, struct error *error)
 {
 	char text[ADDRESS_TEXT_SIZE];
-	int rc = check_mac(options->source_mac, "source", error);
+	int rc = wire_check_mac(options->source_mac, "source", error);
 
 	if (rc == 0) {
-		rc = check_mac(options->destination_mac, "destination", error);
+		rc = wire_check_mac(options->destination_mac, "destination", error);
+	}
+	if (rc == 0) {
+		rc = wire_check_vlan(options->vlan, error);
 	}
 	if (rc < 0) {
 		return rc;
-	}
-	if (options->vlan > PACKET_VLAN_MAX && options->vlan != PACKET_VLAN_NONE) {
-		return error_set(error, -EINVAL, "VLAN %u does not exist; give 0 to %u", options->vlan,
-		                 PACKET_VLAN_MAX);
 	}
 	if (!address_is_unicast(&options->destination)) {
 		return error_set(error, -EINVAL,

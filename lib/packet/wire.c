@@ -2,6 +2,8 @@
 
 #include "packet/craft.h"
 
+#include <errno.h>
+
 size_t wire_ethernet(uint8_t *frame, const uint8_t destination[6], const uint8_t source[6], uint16_t vlan,
                      uint16_t type)
 {
@@ -54,4 +56,27 @@ uint32_t wire_pseudo_sum(const uint8_t *source, const uint8_t *destination, size
 {
 	return packet_sum(source, address_length) + packet_sum(destination, address_length) + protocol +
 	       (length >> 16) + (length & 0xffff);
+}
+
+int wire_check_mac(const uint8_t mac[6], const char *whose, struct error *error)
+{
+	static const uint8_t zero[6];
+
+	if ((mac[0] & 1) != 0 || memcmp(mac, zero, sizeof(zero)) == 0) {
+		return error_set(error, -EINVAL,
+		                 "%s MAC address %02x:%02x:%02x:%02x:%02x:%02x belongs to no single station; "
+		                 "give one whose "
+		                 "first octet is even and that is not all zero",
+		                 whose, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	}
+	return 0;
+}
+
+int wire_check_vlan(uint16_t vlan, struct error *error)
+{
+	if (vlan > PACKET_VLAN_MAX && vlan != PACKET_VLAN_NONE) {
+		return error_set(error, -EINVAL, "VLAN %u does not exist; give 0 to %u", vlan,
+		                 PACKET_VLAN_MAX);
+	}
+	return 0;
 }

@@ -2,6 +2,7 @@
 // Private to the room: the numbers of the wire formats, and writers for the headers that several modules
 // build.
 
+#include "base/error.h"
 #include "packet/checksum.h"
 
 #include <stddef.h>
@@ -64,3 +65,9 @@ size_t wire_ipv6(uint8_t *at, const uint8_t source[16], const uint8_t destinatio
 /** The sum of the pseudo-header of two addresses of `address_length` octets (RFC 768; RFC 8200, 8.1). */
 uint32_t wire_pseudo_sum(const uint8_t *source, const uint8_t *destination, size_t address_length,
                          uint8_t protocol, uint32_t length);
+
+/** 0 for a MAC address that a single station can have, else -EINVAL; `whose` begins the text. */
+int wire_check_mac(const uint8_t mac[6], const char *whose, struct error *error);
+
+/** 0 for a VLAN that exists and for PACKET_VLAN_NONE, else -EINVAL. */
+int wire_check_vlan(uint16_t vlan, struct error *error);
