@@ -3,8 +3,8 @@
 // before the burst is matched, as the worker does. Sequential: replies in the order of sending. Random:
 // replies of random tuples, each a slot miss.
 //
-// Prints ns a reply and its ratio to the smallest table: medians over rounds that alternate between all
-// cases, so that the machine's moods reach all alike. Usage: bench_match [rounds [largest, log2]].
+// Prints ns a reply and its ratio to the smallest table as JSON: medians over rounds that alternate between
+// all cases, so that the machine's moods reach all alike. Usage: bench_match [rounds [largest, log2]].
 
 #include <errno.h>
 #include <stdint.h>
@@ -158,20 +158,23 @@ static void refill(struct subject *subject, enum order order)
 
 static void print(struct subject *subjects, unsigned sizes, unsigned rounds)
 {
+	const char *const names[ORDERS] = {"sequential", "random"};
 	double base[ORDERS] = {0};
 
-	printf("in flight   sequential          random              (medians of %u alternating rounds)\n",
-	       rounds);
+	printf("{\"bench\": \"match\", \"rounds\": %u, \"cases\": [", rounds);
 	for (unsigned s = 0; s < sizes; s++) {
-		printf("2^%u       ", SMALLEST + s * STEP);
 		for (unsigned order = 0; order < ORDERS; order++) {
 			double ns = median(subjects[s].ns[order], rounds);
 
 			base[order] = s == 0 ? ns : base[order];
-			printf(" %6.1f ns  x%-6.2f  ", ns, ns / base[order]);
+			printf("%s\n  {\"in_flight\": %u, \"order\": \"%s\", \"ns_per_reply\": %.1f, "
+			       "\"replies_per_s\": %.3g, "
+			       "\"ratio\": %.2f}",
+			       s + order > 0 ? "," : "", UINT32_C(1) << (SMALLEST + s * STEP), names[order],
+			       ns, 1e9 / ns, ns / base[order]);
 		}
-		printf(" %.1f M random replies/s\n", 1e3 / subjects[s].ns[RANDOM][rounds / 2]);
 	}
+	printf("]}\n");
 }
 
 int main(int argc, char **argv)

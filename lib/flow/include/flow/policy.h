@@ -68,8 +68,9 @@ void flow_picker_free(struct flow_picker *picker);
 uint64_t flow_picker_memory(enum flow_policy kind, uint32_t count);
 
 /**
- * Propose a tuple for a query at `now`; false when none may be used now. The proposal stands, and is proposed
- * again, until it is answered by flow_picker_used() or flow_picker_busy(). `now` never goes back.
+ * Propose a tuple for a query at `now`; false when none may be used now. `now` never goes back. A proposal
+ * that is answered neither by flow_picker_used() nor by flow_picker_busy() is made again, unless another has
+ * become better meanwhile: only the latest one counts, and only it may be answered.
  */
 bool flow_picker_next(struct flow_picker *picker, ns_t now, uint32_t *tuple);
 
