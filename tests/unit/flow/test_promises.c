@@ -195,10 +195,8 @@ static void sweep_policy_spreads_ages_evenly_over_their_logarithm(void **state)
 }
 
 // On each tuple: K queries, then a rest of R at least, then the next K.
-static void check_sessions(struct world *world, uint32_t *sent, uint32_t local, ns_t age, uint32_t per_use,
-                           ns_t rest)
+static void check_sessions(uint32_t *sent, uint32_t local, ns_t age, uint32_t per_use, ns_t rest)
 {
-	(void)world;
 	if (sent[local] > 0 && sent[local] % per_use == 0) {
 		assert_true(age >= rest);
 	}
@@ -227,7 +225,7 @@ static void sticky_policy_never_breaks_its_promise(void **state)
 			if (random_below(&random, 10) == 0) {
 				world_next(&world, &local);
 			} else if (world_query(&world, 4, &local, &age)) {
-				check_sessions(&world, sent, local, age, per_use, rest);
+				check_sessions(sent, local, age, per_use, rest);
 			}
 		}
 		world_free(&world);

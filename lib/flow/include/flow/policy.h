@@ -57,7 +57,8 @@ struct flow_picker;
 /**
  * Make a picker for the tuples [first, first + count), count >= 1. `ledger` is the whole ledger's sent side,
  * borrowed for the picker's life, with no use of these tuples yet. `start` is the time of the run's first
- * query at the earliest (> 0). Returns 0, -EINVAL for bad options or -ENOMEM.
+ * query at the earliest (> 0). Returns 0, what flow_policy_check() says of the options and the count at an
+ * unknown rate, or -ENOMEM.
  */
 int flow_picker_create(struct flow_picker **out, const struct flow_policy_options *options, uint32_t first,
                        uint32_t count, const struct flow_sent *ledger, ns_t start, struct error *error);
