@@ -366,6 +366,7 @@ struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache,
 
 uint64_t port_pool_memory(unsigned frames)
 {
-	// Object header and trailer of the mempool (64 bytes), the mbuf, and its room, on cache lines.
-	return (uint64_t)pool_frames(frames) * (64 + RTE_CACHE_LINE_ROUNDUP(sizeof(struct rte_mbuf) + FRAME_ROOM));
+	uint32_t object = rte_mempool_calc_obj_size((uint32_t)(sizeof(struct rte_mbuf) + FRAME_ROOM), 0, NULL);
+
+	return (uint64_t)pool_frames(frames) * (object + sizeof(void *)); // and its place in the pool's ring
 }
