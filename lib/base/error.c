@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+__attribute__((format(printf, 7, 0))) // clang: the callers checked the format
 static int error_record(struct error *error, int code, const char *source, int line, int column, const char *path,
 			const char *format, va_list arguments)
 {
