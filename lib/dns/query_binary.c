@@ -16,7 +16,7 @@ static int record_error(struct error *error, const struct record *record, const 
                         const char *allowed)
 {
 	return error_set_at(error, -EINVAL, record->source, (int)record->number, 0,
-	                    "record %u at octet %zu %s %u; %s", record->number, record->offset, what, found,
+	                    "record %u at octet %zu %s: %u; %s", record->number, record->offset, what, found,
 	                    allowed);
 }
 
@@ -32,19 +32,20 @@ static int add_record(struct dns_builder *builder, const struct record *record, 
 	questions = cursor_u16(&cursor);
 	cursor_take(&cursor, 6);
 	if (cursor.failed) {
-		return record_error(error, record, "is a message of octets:", length,
-		                    "a DNS header alone has 12");
+		return record_error(error, record, "has too few octets for a DNS message", length,
+		                    "a header alone has 12");
 	}
 	if ((flags & DNS_FLAG_RESPONSE) != 0) {
-		return record_error(error, record, "is a response, flags", flags, "a query has QR=0");
+		return record_error(error, record, "is a response, its header flags", flags,
+		                    "only queries are allowed, QR=0 (flags below 32768)");
 	}
 	if (questions != 1) {
-		return record_error(error, record, "has a number of questions of", questions,
-		                    "exactly one is allowed, replies are told apart by it");
+		return record_error(error, record, "has a wrong number of questions", questions,
+		                    "exactly one is allowed, by which its reply is known");
 	}
 	question_length = dns_question_take(&cursor);
 	if (question_length == 0) {
-		return record_error(error, record, "has a broken question in its octets:", length,
+		return record_error(error, record, "has a broken question in its octets", length,
 		                    "allowed are labels up to 63 octets, names up to 255, no compression");
 	}
 	rc = dns_builder_add(builder, message, length, question_length, record->number);
@@ -71,7 +72,7 @@ int dns_query_set_parse_binary(struct dns_query_set **out, const char *source_na
 		length = cursor_u16(&cursor);
 		message = cursor_take(&cursor, length);
 		if (message == NULL) {
-			rc = record_error(error, &record, "is cut short: it announces octets:", length,
+			rc = record_error(error, &record, "is cut short, its announced octets", length,
 			                  "the file must end with a whole record ({16-bit big-endian length, "
 			                  "message}*)");
 			goto fail;

@@ -12,6 +12,9 @@ static uint8_t fold_case(uint8_t c)
 // octets.
 static bool names_equal(const uint8_t *a, const uint8_t *b, size_t length)
 {
+	if (memcmp(a, b, length) == 0) {
+		return true; // nearly always: servers copy the question
+	}
 	for (size_t i = 0; i < length; i++) {
 		if (fold_case(a[i]) != fold_case(b[i])) {
 			return false;
@@ -23,9 +26,6 @@ static bool names_equal(const uint8_t *a, const uint8_t *b, size_t length)
 // Type and class are numbers: TYPE65 is not TYPE97.
 static bool questions_equal(const uint8_t *a, const uint8_t *b, size_t length)
 {
-	if (memcmp(a, b, length) == 0) {
-		return true;
-	}
 	return memcmp(a + length - 4, b + length - 4, 4) == 0 && names_equal(a, b, length - 4);
 }
 

@@ -116,7 +116,9 @@ static bool nd_fields_agree(const struct packet_view *view, bool solicit)
 	static const uint8_t solicited_node[13] = {0xff, 2, [11] = 1, [12] = 0xff};
 	const uint8_t *icmp = view->transport;
 
-	if (icmp[1] != 0 || icmp[8] == 0xff) {
+	// That the source is no group is not said there, but an answer to one would break the rule for
+	// advertisements.
+	if (icmp[1] != 0 || icmp[8] == 0xff || view->source[0] == 0xff) {
 		return false;
 	}
 	if (!solicit) {

@@ -22,16 +22,19 @@ void stats_histogram_init(struct stats_histogram *histogram)
 
 void stats_histogram_sum(struct stats_histogram *into, const struct stats_histogram *from)
 {
-	uint64_t low = into->square_low + from->square_low;
+	uint64_t low = into->square_low + stats_read(&from->square_low);
+	ns_t min = stats_read(&from->min), max = stats_read(&from->max);
 
-	into->square_high += from->square_high + (low < into->square_low);
+	into->square_high += stats_read(&from->square_high) + (low < into->square_low);
 	into->square_low = low;
-	into->count += from->count;
-	into->sum += from->sum;
-	into->min = from->min < into->min ? from->min : into->min;
-	into->max = from->max > into->max ? from->max : into->max;
+	into->sum += stats_read(&from->sum);
+	into->min = min < into->min ? min : into->min;
+	into->max = max > into->max ? max : into->max;
 	for (unsigned i = 0; i < STATS_BUCKETS; i++) {
-		into->buckets[i] += from->buckets[i];
+		uint64_t count = stats_read(&from->buckets[i]);
+
+		into->buckets[i] += count;
+		into->count += count;
 	}
 }
 

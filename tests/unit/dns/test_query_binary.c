@@ -75,8 +75,9 @@ static void bad_records_are_refused_with_their_place(void **state)
 	memcpy(message, good, sizeof(good));
 	message[12] = 0xc0;
 	check_refused(data, first + put_record(data + first, message, sizeof(message)), 2, "broken question");
-	check_refused(data, first + put_record(data + first, good, 11), 2, "octets: 11");
-	check_refused(data, first + put_record(data + first, good, 0), 2, "octets: 0");
+	check_refused(data, first + put_record(data + first, good, 11), 2,
+	              "few octets for a DNS message: 11");
+	check_refused(data, first + put_record(data + first, good, 0), 2, "few octets for a DNS message: 0");
 }
 
 static void a_file_cut_anywhere_is_refused_or_ends_at_a_record(void **state)

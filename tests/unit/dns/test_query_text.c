@@ -399,6 +399,33 @@ static void files_that_cannot_be_read_say_why(void **state)
 	}
 }
 
+static void a_dash_reads_standard_input(void **state)
+{
+	static const char text[] = "www.example.com A\nbad\n";
+	struct dns_query_options options = dns_query_options_default();
+	int saved = dup(STDIN_FILENO);
+
+	(void)state;
+	for (int bad = 0; bad < 2; bad++) {
+		struct dns_query_set *set = NULL;
+		struct error error = {0};
+		size_t size = bad != 0 ? sizeof(text) - 1 : strlen("www.example.com A\n");
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(write(ends[1], text, size), size);
+		close(ends[1]);
+		dup2(ends[0], STDIN_FILENO);
+		close(ends[0]);
+		assert_int_equal(dns_query_set_load(&set, "-", &options, &error), bad != 0 ? -EINVAL : 0);
+		assert_int_equal(set != NULL, bad == 0);
+		assert_string_equal(error.source, bad != 0 ? "standard input" : "");
+		dns_query_set_free(set);
+	}
+	dup2(saved, STDIN_FILENO);
+	close(saved);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +442,7 @@ int main(void)
 	        cmocka_unit_test(questions_match_whatever_the_case_but_not_other_types),
 	        cmocka_unit_test(a_file_and_its_text_give_the_same_set),
 	        cmocka_unit_test(files_that_cannot_be_read_say_why),
+	        cmocka_unit_test(a_dash_reads_standard_input),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

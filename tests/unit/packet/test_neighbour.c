@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -185,6 +184,11 @@ static void a_solicitation_that_rfc_4861_forbids_is_malformed(void **state)
 		assert_string_equal(packet_malformed_text(view.reason),
 		                    packet_malformed_text(cases[i].reason));
 	}
+	// A source that is a group: its answer would be solicited and multicast, which 7.1.2 forbids.
+	assert_int_equal(packet_nd_solicit(frame, &own, &target), 86);
+	frame[22] = 0xff;
+	assert_int_equal(packet_parse(frame, 86, &view), PACKET_MALFORMED);
+	assert_int_equal(view.reason, PACKET_BAD_ND_FIELD);
 	// A source link-layer option from the unspecified address.
 	assert_int_equal(packet_nd_solicit(frame, &own, &target), 86);
 	memset(frame + 22, 0, 16);

@@ -1,7 +1,7 @@
 #pragma once
-// The varying label of generated names, for the data path: from a number to characters in some twenty
-// instructions, without tables, branches or divisions, by arithmetic on eight octets at a time in a 64-bit
-// word. Pure functions of an immutable set; any thread.
+// The varying label of generated names, for the data path: from a number to characters without tables,
+// branches on data or divisions, by arithmetic on eight octets at a time in a 64-bit word. Pure functions of
+// an immutable set, which they borrow; any thread.
 
 #include "dns/query.h"
 

@@ -18,6 +18,16 @@ static inline uint16_t packet_be16(uint16_t value)
 #endif
 }
 
+/** A 32-bit number to or from network byte order. */
+static inline uint32_t packet_be32(uint32_t value)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return __builtin_bswap32(value);
+#else
+	return value;
+#endif
+}
+
 /** Read a big-endian 16-bit number at any alignment. */
 static inline uint16_t packet_read16(const uint8_t *at)
 {

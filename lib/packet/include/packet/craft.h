@@ -72,34 +72,39 @@ struct packet_payload {
 	uint32_t sum;    ///< below 2^31, folded or not
 };
 
-/** Where a query comes from. Made by packet_source_ipv4() or packet_source_address(). */
+/**
+ * Where a query comes from. Made by packet_source_ipv4() or packet_source_address(). Each family has a field
+ * of its own: with a union gcc 12 makes a patch up to 2.7 times as slow (tests/bench/bench_craft.c), clang 14
+ * does not care.
+ */
 struct packet_source {
-	union {
-		uint32_t ipv4; ///< network order
-		uint8_t bytes[16];
-	};
+	uint32_t ipv4; ///< network order
 	uint32_t sum;  ///< of the address
 	uint16_t port; ///< host order
+	uint8_t ipv6[16];
 };
 
 /** A source with an IPv4 address in *host* order: cheap enough for every packet. */
 static inline struct packet_source packet_source_ipv4(uint32_t address, uint16_t port)
 {
-	struct packet_source source = {.sum = (address >> 16) + (address & 0xffff), .port = port};
-	uint8_t bytes[4] = {(uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8),
-	                    (uint8_t)address};
-
-	memcpy(&source.ipv4, bytes, sizeof(bytes));
-	return source;
+	return (struct packet_source){
+	        .ipv4 = packet_be32(address),
+	        .sum = (address >> 16) + (address & 0xffff),
+	        .port = port,
+	};
 }
 
 /** A source with an address of either family. */
 static inline struct packet_source packet_source_address(const struct address *address, uint16_t port)
 {
-	struct packet_source source = {.port = port};
+	struct packet_source source = {.port = port,
+	                               .sum = packet_sum(address->bytes, address_length(address->family))};
 
-	memcpy(source.bytes, address->bytes, sizeof(source.bytes));
-	source.sum = packet_sum(source.bytes, address_length(address->family));
+	if (address->family == ADDRESS_IPV4) {
+		memcpy(&source.ipv4, address->bytes, sizeof(source.ipv4));
+	} else {
+		memcpy(source.ipv6, address->bytes, sizeof(source.ipv6));
+	}
 	return source;
 }
 
@@ -147,7 +152,7 @@ static inline void packet_patch(uint8_t *frame, const struct packet_header *head
 		}
 		memcpy(network + 8, &word, sizeof(word));
 	} else {
-		memcpy(network + 8, source->bytes, sizeof(source->bytes));
+		memcpy(network + 8, source->ipv6, sizeof(source->ipv6));
 	}
 	if (header->offload_udp_checksum) {
 		checksum = packet_fold(sum);

@@ -1,7 +1,7 @@
 #pragma once
-// Reuse age classes: how long a tuple rested before a query, on a log-linear scale of 16 classes an octave (a class is at most
-// 1/16 wide relative to its age) from 2^17 ns (131 us) to 2^48 ns (78 h). Class 0 is first use, class 1 is anything younger.
-// Pure functions, any thread.
+// Reuse age classes: how long a tuple rested before a query, on a log-linear scale of 16 classes an octave (a
+// class is at most 1/16 wide relative to its age) from 2^17 ns (131 us) to 2^48 ns (78 h). Class 0 is first
+// use, class 1 is anything younger. Pure functions, any thread.
 
 #include "base/units.h"
 
@@ -26,10 +26,11 @@ static inline uint16_t stats_age_class(ns_t age)
 		return STATS_AGE_CLASSES - 1;
 	}
 	return (uint16_t)(2 + ((exponent - STATS_AGE_LOW_BIT) << STATS_AGE_SUB_BITS) +
-			  ((age >> (exponent - STATS_AGE_SUB_BITS)) & ((1u << STATS_AGE_SUB_BITS) - 1)));
+	                  ((age >> (exponent - STATS_AGE_SUB_BITS)) & ((1u << STATS_AGE_SUB_BITS) - 1)));
 }
 
-/** The youngest age of a class (0 for classes 0 and 1); class 498, one past the last octave, gives its end. */
+/** The youngest age of a class (0 for classes 0 and 1); class 498, one past the last octave, gives its end.
+ */
 static inline ns_t stats_age_low(unsigned class)
 {
 	unsigned octave;

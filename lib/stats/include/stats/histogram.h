@@ -1,9 +1,11 @@
 #pragma once
-// A log-linear histogram of nanoseconds: 64 buckets an octave, so a bucket is at most 1/64 (1.6 %) wide relative to its value,
-// over 0 ns .. 2^42 ns (73 min). Counts, sums and extremes are integers: histograms of several lcores or boxes add up exactly.
-// One writer; another thread may read at any time and sees each counter at some recent value.
+// A log-linear histogram of nanoseconds: 64 buckets an octave, so a bucket is at most 1/64 (1.6 %) wide
+// relative to its value, over 0 ns .. 2^42 ns (73 min). Counts, sums and extremes are integers: histograms of
+// several lcores or boxes add up exactly. One writer; another thread may read at any time
+// (stats_snapshot_take) and sees each counter at some recent value.
 
 #include "base/units.h"
+#include "stats/single_writer.h"
 
 #include <stdint.h>
 
@@ -13,9 +15,9 @@
 
 struct stats_histogram {
 	uint64_t count;
-	uint64_t sum;                         ///< ns
-	uint64_t square_low, square_high;     ///< sum of squares in ns^2, 128 bits
-	ns_t min, max;                        ///< min is NS_NEVER while empty
+	uint64_t sum;                     ///< ns
+	uint64_t square_low, square_high; ///< sum of squares in ns^2, 128 bits
+	ns_t min, max;                    ///< min is NS_NEVER while empty
 	uint64_t buckets[STATS_BUCKETS];
 };
 
@@ -47,16 +49,23 @@ static inline void stats_histogram_add(struct stats_histogram *histogram, ns_t v
 	unsigned __int128 square = (unsigned __int128)value * value;
 	uint64_t low = histogram->square_low + (uint64_t)square;
 
-	histogram->square_high += (uint64_t)(square >> 64) + (low < histogram->square_low);
-	histogram->square_low = low;
-	histogram->count++;
-	histogram->sum += value;
-	histogram->min = value < histogram->min ? value : histogram->min;
-	histogram->max = value > histogram->max ? value : histogram->max;
-	histogram->buckets[stats_bucket(value)]++;
+	stats_add(&histogram->square_high, (uint64_t)(square >> 64) + (low < histogram->square_low));
+	stats_set(&histogram->square_low, low);
+	stats_add(&histogram->count, 1);
+	stats_add(&histogram->sum, value);
+	if (value < histogram->min) {
+		stats_set(&histogram->min, value);
+	}
+	if (value > histogram->max) {
+		stats_set(&histogram->max, value);
+	}
+	stats_add(&histogram->buckets[stats_bucket(value)], 1);
 }
 
-/** Add `from` to `into`. */
+/**
+ * Add `from` to `into`. `from` may be counted into meanwhile: then the count is the sum of the buckets read,
+ * so quantiles stay sound, and the other figures may be a few values ahead or behind.
+ */
 void stats_histogram_sum(struct stats_histogram *into, const struct stats_histogram *from);
 
 /** Mean and (population) standard deviation in ns; 0 when empty. */
@@ -64,7 +73,7 @@ double stats_histogram_mean(const struct stats_histogram *histogram);
 double stats_histogram_deviation(const struct stats_histogram *histogram);
 
 /**
- * The value below which `fraction` (0..1) of the recorded ones lie, as the upper end of its bucket, and never above the maximum;
- * 0 when empty.
+ * The value below which `fraction` (0..1) of the recorded ones lie, as the upper end of its bucket, and never
+ * above the maximum; 0 when empty.
  */
 ns_t stats_histogram_quantile(const struct stats_histogram *histogram, double fraction);
