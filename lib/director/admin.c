@@ -145,6 +145,12 @@ static int make_service(struct ipvs *ipvs, const struct address *address, uint16
 	return ipvs->service_count++;
 }
 
+/** How many services of its family are listed. */
+static uint16_t *listed_services(struct ipvs *ipvs, const struct service *service)
+{
+	return service->address.family == ADDRESS_IPV6 ? &ipvs->listed_ipv6 : &ipvs->listed_ipv4;
+}
+
 int ipvs_service_add(struct ipvs *ipvs, ns_t now, const struct address *address, uint16_t port,
                      const struct ipvs_service_options *options, struct error *error)
 {
@@ -175,7 +181,7 @@ int ipvs_service_add(struct ipvs *ipvs, ns_t now, const struct address *address,
 	service->listed = true;
 	service->options = *options;
 	scheduler_bind(service);
-	ipvs->services_listed++;
+	*listed_services(ipvs, service) += 1;
 	return id;
 }
 
@@ -204,7 +210,7 @@ int ipvs_service_delete(struct ipvs *ipvs, ns_t now, uint16_t service)
 		unlink_destination(ipvs, s->head.next);
 	}
 	s->listed = false;
-	ipvs->services_listed--;
+	*listed_services(ipvs, s) -= 1;
 	return 0;
 }
 
