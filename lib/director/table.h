@@ -5,9 +5,11 @@
 #include "director/ipvs.h"
 #include "wheel.h"
 
-#define SH_BUCKETS  256 ///< IP_VS_SH_TAB_SIZE
-#define TABLE_NONE  UINT32_MAX
-#define SERVERS_MAX UINT16_MAX
+#define SH_BUCKETS 256 ///< IP_VS_SH_TAB_SIZE
+#define TABLE_NONE UINT32_MAX
+// Jiffies fit 32 bits with room for the wheel's cutoff.
+#define TIMEOUT_JIFFIES_MAX (UINT32_MAX / 4)
+#define SERVERS_MAX         UINT16_MAX
 
 /** A real server in a service (struct ip_vs_dest). It lives as long as the director: "in the trash" is
  * `listed == false`. */
