@@ -199,8 +199,8 @@ static struct ipvs_result decide(struct ipvs *ipvs, const struct ipvs_key *key)
 	struct ipvs_result result;
 	uint32_t index;
 
-	// Without any service the hooks are unregistered, and connections are not looked at.
-	if (ipvs->services_listed == 0) {
+	// Without any service of its family the hooks are unregistered, and connections are not looked at.
+	if (!table_is_hooked(ipvs, key->client.family)) {
 		return refuse(IPVS_LOCAL, IPVS_REASON_NO_SERVICE);
 	}
 	index = table_find(ipvs, &key->client, key->client_port, key->service, false);
@@ -236,7 +236,7 @@ bool ipvs_packet_out(struct ipvs *ipvs, ns_t now, const struct address *client, 
 
 	table_advance(ipvs, now);
 	ipvs->counters.packets_out++;
-	if (ipvs->services_listed > 0) {
+	if (table_is_hooked(ipvs, client->family)) {
 		index = table_find_reply(ipvs, client, client_port, server);
 	}
 	if (index == TABLE_NONE) {
@@ -250,6 +250,21 @@ bool ipvs_packet_out(struct ipvs *ipvs, ns_t now, const struct address *client, 
 	*service = c->service;
 	ipvs->counters.translated++;
 	return true;
+}
+
+bool ipvs_find_reply(struct ipvs *ipvs, ns_t now, const struct address *client, uint16_t client_port,
+                     uint16_t server, uint16_t *service)
+{
+	uint32_t index = TABLE_NONE;
+
+	table_advance(ipvs, now);
+	if (table_is_hooked(ipvs, client->family)) {
+		index = table_find_reply(ipvs, client, client_port, server);
+	}
+	if (index != TABLE_NONE) {
+		*service = ipvs->connections[index].service;
+	}
+	return index != TABLE_NONE;
 }
 
 void ipvs_expire(struct ipvs *ipvs, ns_t now)

@@ -51,7 +51,6 @@ int flow_picker_create(struct flow_picker **out, const struct flow_policy_option
 	picker->sent = ledger + first;
 	picker->first = first;
 	picker->count = count;
-	picker->proposal = FLOW_LOCAL_NONE;
 	picker->start = start;
 	picker->array_bytes = array_bytes(policy, count);
 	if (picker->array_bytes > 0) {

@@ -7,18 +7,23 @@ struct uniform {
 	struct random random;
 };
 
+// Drawn one query ahead, so that the tuple's record is on its way from memory before it is proposed.
+static void uniform_draw(struct flow_picker *picker)
+{
+	picker->proposal = (uint32_t)random_below(&((struct uniform *)picker)->random, picker->count);
+	__builtin_prefetch(&picker->sent[picker->proposal], 1);
+}
+
 static void uniform_init(struct flow_picker *picker, const struct flow_policy_options *options, void *array)
 {
 	(void)array;
 	random_seed(&((struct uniform *)picker)->random, options->seed, picker->first);
+	uniform_draw(picker);
 }
 
 static bool uniform_next(struct flow_picker *picker, ns_t now, uint32_t *local)
 {
 	(void)now;
-	if (picker->proposal == FLOW_LOCAL_NONE) {
-		picker->proposal = (uint32_t)random_below(&((struct uniform *)picker)->random, picker->count);
-	}
 	*local = picker->proposal;
 	return true;
 }
@@ -27,13 +32,13 @@ static void uniform_used(struct flow_picker *picker, uint32_t local, ns_t now)
 {
 	(void)local;
 	(void)now;
-	picker->proposal = FLOW_LOCAL_NONE;
+	uniform_draw(picker);
 }
 
 static void uniform_busy(struct flow_picker *picker, uint32_t local)
 {
 	(void)local;
-	picker->proposal = FLOW_LOCAL_NONE;
+	uniform_draw(picker);
 }
 
 const struct flow_picker_operations flow_random_operations = {

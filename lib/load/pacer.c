@@ -248,7 +248,7 @@ unsigned load_pacer_due(struct load_pacer *pacer, ns_t now, unsigned max)
 
 	pacer->now = now;
 	max = max < LOAD_BURST_MAX ? max : LOAD_BURST_MAX;
-	if (pacer->ahead == 0 && pacer->unlimited) {
+	while (pacer->ahead == 0 && pacer->unlimited) {
 		if (now < pacer->unlimited_end) {
 			return now >= pacer->due.ns ? max : 0;
 		}

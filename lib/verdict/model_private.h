@@ -21,6 +21,7 @@ double model_sequential_e_fold(const struct verdict_model *model);
  * refreshed. */
 double model_sequential_survival(const struct verdict_model *model, double intervals);
 
-/** The expected number of pairs of a tuple's queries in [0, t] that meet one connection; VERDICT_DEAD_LISTED. */
+/** The expected number of pairs of a tuple's queries in [0, t] that meet one connection; VERDICT_DEAD_LISTED.
+ */
 double model_random_pairs(const struct verdict_model *model, double t);
 double model_sequential_pairs(const struct verdict_model *model, double t);

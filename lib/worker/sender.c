@@ -316,6 +316,42 @@ unsigned worker_sender_step(struct worker_sender *sender, ns_t now)
 	return sender->pending_count > 0 ? send_pending(sender, now) : 0;
 }
 
+// When the cohort whose turn it is may send again; a query that waits for a slot waits for the receiver, which knows when.
+static ns_t blocked_until(const struct worker_sender *sender)
+{
+	uint32_t cohort = flow_mixer_next(&sender->mixer);
+	ns_t ready;
+
+	if (cohort == FLOW_MIXER_NONE) {
+		return NS_NEVER;
+	}
+	ready = flow_picker_ready_at(sender->cohorts[cohort].picker);
+	return ready == 0 ? NS_NEVER : ready;
+}
+
+ns_t worker_sender_next(const struct worker_sender *sender, ns_t now)
+{
+	uint64_t room;
+	ns_t due_at, end = sender->end;
+
+	if (sender->pending_count > 0) {
+		return now;
+	}
+	if (worker_sender_state(sender) != WORKER_SENDING) {
+		return NS_NEVER;
+	}
+	if (sender->window > 0 && !is_due_by_window(sender, &room)) {
+		return end;
+	}
+	due_at = sender->paced ? load_pacer_next(&sender->pacer) : now;
+	if (sender->blocked) {
+		ns_t until = blocked_until(sender);
+
+		due_at = until > due_at ? until : due_at;
+	}
+	return due_at < end ? due_at : end;
+}
+
 void worker_sender_finish(struct worker_sender *sender)
 {
 	if (sender->pending_count > 0) {

@@ -239,6 +239,28 @@ static void no_burst_follows_a_stall(void **state)
 	}
 }
 
+static void nothing_late_is_left_after_a_skip(void **state)
+{
+	struct random random;
+
+	(void)state;
+	random_seed(&random, 3, 0);
+	for (int round = 0; round < 1000; round++) {
+		unsigned workers = 1 + (unsigned)random_below(&random, 8);
+		ns_t stalled = START + NS_PER_SEC + random_below(&random, NS_PER_SEC);
+		struct load_profile profile;
+		struct load_pacer pacer;
+
+		make_constant(&profile, 1000, NS_NEVER);
+		load_pacer_init(&pacer, &profile, (unsigned)random_below(&random, workers), workers, START,
+		                20 * NS_PER_MS);
+		load_pacer_due(&pacer, stalled, 1);
+		assert_true(load_pacer_next(&pacer) + 1 >= stalled);
+		assert_true(load_pacer_next(&pacer) <= stalled + workers * NS_PER_MS);
+		load_profile_free(&profile);
+	}
+}
+
 static void short_stall_is_made_good(void **state)
 {
 	struct load_profile profile;
@@ -293,6 +315,25 @@ static void unlimited_segment_is_always_due_until_it_ends(void **state)
 	assert_int_equal(drain(&pacer, START + 10 * NS_PER_SEC, &latest), 10);
 	assert_int_equal(load_pacer_taken(&pacer), 120);
 	assert_true(load_pacer_next(&pacer) == NS_NEVER);
+	load_profile_free(&profile);
+}
+
+static void repeated_unlimited_segment_comes_back_every_round(void **state)
+{
+	struct load_profile profile;
+	struct load_pacer pacer;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(load_profile_parse(&profile, "1s max, 1s 0, repeat", "", &error), 0);
+	load_pacer_init(&pacer, &profile, 0, 1, START, NO_LAG);
+	for (unsigned i = 0; i < 1000; i++) {
+		bool on = i % 20 < 10;
+
+		assert_int_equal(load_pacer_due(&pacer, START + i * 100 * NS_PER_MS, 8), on ? 8 : 0);
+		assert_true(on || load_pacer_next(&pacer) == START + (i / 20 + 1) * 2 * NS_PER_SEC);
+	}
+	assert_int_equal(load_pacer_due(&pacer, START + 7777 * NS_PER_SEC - 1, 8), 8);
 	load_profile_free(&profile);
 }
 
@@ -367,9 +408,11 @@ int main(void)
 	        cmocka_unit_test(ten_thousand_million_queries_do_not_drift),
 	        cmocka_unit_test(long_stall_is_skipped_and_counted_instead_of_sent),
 	        cmocka_unit_test(no_burst_follows_a_stall),
+	        cmocka_unit_test(nothing_late_is_left_after_a_skip),
 	        cmocka_unit_test(short_stall_is_made_good),
 	        cmocka_unit_test(due_never_exceeds_what_was_asked_for),
 	        cmocka_unit_test(unlimited_segment_is_always_due_until_it_ends),
+	        cmocka_unit_test(repeated_unlimited_segment_comes_back_every_round),
 	        cmocka_unit_test(stall_over_a_whole_unlimited_segment_is_harmless),
 	        cmocka_unit_test(profile_without_queries_is_never_due),
 	        cmocka_unit_test(rare_queries_of_a_repeated_profile_are_found_at_once),

@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 
 #include "base/random.h"
 #include "match/table.h"
@@ -21,6 +22,7 @@
 #define CAPACITY 256
 #define TIMEOUT  (20 * NS_PER_US)
 #define QUERIES  400000
+#define IDS      1024
 
 struct rig {
 	struct match_table table;
@@ -28,7 +30,9 @@ struct rig {
 	_Atomic uint64_t sent;  // TX counts here, before it publishes
 	_Atomic uint64_t clock; // a common clock that TX moves
 	_Atomic bool done;
-	_Atomic uint64_t hint[TUPLES];                        // the last ids staged: where RX aims
+	_Atomic uint64_t hint[TUPLES]; // the last ids staged: where RX aims
+	_Atomic ns_t
+	        stamps[TUPLES][IDS]; // when each query was sent at last, by id: TX tells before it publishes
 	uint64_t answered, refused, lost, late, early, other; // RX
 	uint64_t broken;                                      // RX: ended more than was sent, or not in order
 };
@@ -62,6 +66,12 @@ static void *tx_main(void *argument)
 		stage_burst(rig, &random, now);
 		accepted = (uint32_t)random_below(&random, match_staged(&rig->table) + 1);
 		sent += accepted;
+		for (uint32_t i = 0; i < accepted; i++) {
+			struct match_query query = match_staged_query(&rig->table, i, now);
+
+			atomic_store_explicit(&rig->stamps[query.tuple - FIRST][query.id % IDS],
+			                      query.sent_at, memory_order_relaxed);
+		}
 		atomic_store_explicit(&rig->sent, sent, memory_order_relaxed);
 		match_publish(&rig->table, accepted);
 		switch (random_below(&random, 4)) {
@@ -106,7 +116,9 @@ static void rx_reply(struct rig *rig, struct random *random, uint32_t tuple, uin
 	switch (match_reply(&rig->table, FIRST + tuple, id, &question, true, now, &query)) {
 	case MATCH_IS_ANSWER:
 		rig->answered++;
-		rig->broken += query.question != asked || query.id != id;
+		rig->broken += query.question != asked || query.id != id ||
+		               query.sent_at != atomic_load_explicit(&rig->stamps[tuple][id % IDS],
+		                                                     memory_order_relaxed);
 		break;
 	case MATCH_IS_LATE:
 		rig->late++;
@@ -172,7 +184,8 @@ static void every_query_sent_is_ended_once_or_still_in_flight(void **state)
 		pthread_t tx, rx;
 		uint64_t outstanding;
 
-		rig = (struct rig){.seed = seed};
+		memset(&rig, 0, sizeof(rig));
+		rig.seed = seed;
 		assert_int_equal(
 		        match_table_init(&rig.table, FIRST, TUPLES, DEPTH, CAPACITY, TIMEOUT, &error), 0);
 		assert_int_equal(pthread_create(&rx, NULL, rx_main, &rig), 0);

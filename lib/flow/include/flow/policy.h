@@ -57,7 +57,8 @@ struct flow_picker;
 /**
  * Make a picker for the tuples [first, first + count), count >= 1. `ledger` is the whole ledger's sent side,
  * borrowed for the picker's life, with no use of these tuples yet. `start` is the time of the run's first
- * query at the earliest (> 0). Returns 0, -EINVAL for bad options or -ENOMEM.
+ * query at the earliest (> 0). Returns 0, what flow_policy_check() says of the options and the count at an
+ * unknown rate, or -ENOMEM.
  */
 int flow_picker_create(struct flow_picker **out, const struct flow_policy_options *options, uint32_t first,
                        uint32_t count, const struct flow_sent *ledger, ns_t start, struct error *error);
@@ -68,8 +69,9 @@ void flow_picker_free(struct flow_picker *picker);
 uint64_t flow_picker_memory(enum flow_policy kind, uint32_t count);
 
 /**
- * Propose a tuple for a query at `now`; false when none may be used now. The proposal stands, and is proposed
- * again, until it is answered by flow_picker_used() or flow_picker_busy(). `now` never goes back.
+ * Propose a tuple for a query at `now`; false when none may be used now. `now` never goes back. A proposal
+ * that is answered neither by flow_picker_used() nor by flow_picker_busy() is made again, unless another has
+ * become better meanwhile: only the latest one counts, and only it may be answered.
  */
 bool flow_picker_next(struct flow_picker *picker, ns_t now, uint32_t *tuple);
 
