@@ -249,6 +249,10 @@ static int make_director(struct session *session, struct error *error)
 		memcpy(to->nsid, from->nsid, sizeof(to->nsid));
 	}
 	options.ipvs = model->ipvs;
+	if (options.ipvs.first_jiffy == 0) {
+		// A kernel's timer wheel has any phase when a run begins: the lateness of expiry differs by the seed.
+		options.ipvs.first_jiffy = random_mix(plan->seed) >> 32;
+	}
 	options.services = &service;
 	options.service_count = 1;
 	options.backends = session->backends;
