@@ -60,7 +60,7 @@ static uint32_t director_pending_replies(const struct plan *plan)
 	for (unsigned i = 0; i < plan->director.backend_count; i++) {
 		const struct plan_backend *backend = &plan->director.backends[i];
 
-		held += plan->load.size_rate * ns_to_seconds(backend->service_time + 2 * plan->director.delay) * 2 + backend->queue;
+		held += plan->load.size_rate * ns_to_seconds(backend->service_time + 4 * plan->director.delay) * 2 + backend->queue;
 	}
 	held += 4.0 * plan->port.ring_size;
 	return held > PENDING_MAX ? PENDING_MAX : (uint32_t)fixed_power_of_two((uint64_t)held);
@@ -236,7 +236,8 @@ static int make_director(struct session *session, struct error *error)
 			.port = from->port,
 			.weight = from->weight,
 			.distribution = distributions[from->distribution],
-			.service_time = from->service_time + 2 * model->delay, // there and back
+			.service_time = from->service_time,
+			.delay = 4 * model->delay, // client, director, real server and back
 			.concurrency = from->concurrency,
 			.queue = from->queue,
 			.loss = from->loss,
