@@ -14,7 +14,7 @@ list_traces() {
 	ip netns list
 	ip -o link show | cut -d: -f2
 	cut -d' ' -f2,5 /proc/self/mountinfo
-	ps -e -o comm= | grep -vE '^(ps|grep|sort|bash|cut|sleep|diff|lab_up_down.sh)$'
+	ps -e -o comm= | grep -vE '^(ps|grep|sort|bash|cut|diff|lab_up_down.sh)$'
 	pgrep -fa 'lab\.d|lab-cleaner'
 	find /run /dev/shm "$HOME/.uml" ! -path "$work/*" 2>/dev/null
 }
@@ -84,13 +84,12 @@ assert_match 'an answer after the roll' '^b[34]$' "$(ask 6000)"
 assert_no_trace 'after down'
 
 # --- killed while it runs, and while it comes up; conntrack on, one family ---
-"$lab" run --conntrack 1 --family 4 -- bash -c "dig +tries=1 +time=1 +short @10.96.0.10 www.lab.test >answer; sleep 60" &
+"$lab" run --conntrack 1 --family 4 -- bash -c "dig +tries=1 +time=1 +short @10.96.0.10 www.lab.test >answer; sleep 61" &
 runner=$!
 wait_for 20 test -s answer
 assert_equal 'an answer with connection tracking' 192.0.2.80 "$(<answer)"
 assert_equal 'connection tracking' 1 "$("$lab" status | jq .conntrack)"
 kill -KILL "$runner"
-pkill -KILL sleep
 assert_no_trace 'after SIGKILL of "run"'
 
 "$lab" up >/dev/null 2>&1 &
