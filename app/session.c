@@ -1,0 +1,381 @@
+#include "session.h"
+
+#include <errno.h>
+#include <rte_mbuf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lcore.h"
+#include "resolve.h"
+
+// Frames: a send ring full, a burst on the way and the caches of the lcores that allocate and free.
+#define SPARE_FRAMES   1024
+#define POOL_CACHE     256
+#define CONTROL_FRAMES 511
+
+// A locally administered address (IEEE 802, 8.4) for the model: nobody else on a ring.
+static const uint8_t director_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x02};
+static const uint8_t generator_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x01};
+
+int session_load_queries(const struct plan *plan, struct dns_query_set **out, struct error *error)
+{
+	const struct plan_queries *queries = &plan->queries;
+
+	switch (queries->source) {
+	case PLAN_QUERIES_TEXT:
+		return dns_query_set_load(out, queries->file, &queries->options, error);
+	case PLAN_QUERIES_BINARY:
+		return dns_query_set_load_binary(out, queries->file, error);
+	case PLAN_QUERIES_GENERATED:
+		return dns_query_set_generate(out, queries->zone, queries->type, queries->generated, queries->label_length, plan->seed,
+					      &queries->options, error);
+	}
+	return error_set(error, -EINVAL, "no queries are given; name a file with -d or a zone with --generate");
+}
+
+static bool has_director(const struct plan *plan)
+{
+	return plan->port.driver == PLAN_DRIVER_DIRECTOR;
+}
+
+static unsigned sender_frames(const struct plan *plan)
+{
+	return plan->port.ring_size + SPARE_FRAMES;
+}
+
+static unsigned receive_frames(const struct plan *plan)
+{
+	return (unsigned)plan->port.receive_queues * plan->port.ring_size + SPARE_FRAMES;
+}
+
+static unsigned director_frames(const struct plan *plan)
+{
+	struct director_options options = director_options_default();
+
+	return options.pending + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
+}
+
+unsigned session_frame_mib(const struct plan *plan)
+{
+	uint64_t bytes = plan->lcores.senders * port_pool_memory(sender_frames(plan)) + port_pool_memory(receive_frames(plan)) +
+			 port_pool_memory(CONTROL_FRAMES);
+
+	if (has_director(plan)) {
+		bytes += port_pool_memory(director_frames(plan));
+	}
+	// Rings, device data and the heap's own slack.
+	return (unsigned)((bytes + bytes / 8) >> 20) + 32;
+}
+
+static int start_environment(struct session *session, enum session_kind kind, struct error *error)
+{
+	const struct plan *plan = session->plan;
+	unsigned cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	struct environment_options options = {
+		.program = "staleflow",
+		.lcores = kind == SESSION_VIRTUAL ? NULL : plan->lcores.map,
+		.lcore_count = kind == SESSION_VIRTUAL ? 1 : lcore_count(plan->lcores.senders, has_director(plan), cpus),
+		.memory_mib = RTE_MAX(plan->lcores.memory_mib, session_frame_mib(plan)),
+		.pages = (enum environment_pages)plan->lcores.hugepages,
+		.pci_address = plan->port.driver == PLAN_DRIVER_PCI ? plan->port.device : NULL,
+		.extra = plan->lcores.eal,
+		.verbose = plan->output.verbose,
+	};
+	int rc = environment_start(&options, &session->environment, error);
+
+	session->environment_started = rc == 0;
+	return rc;
+}
+
+static void port_options_from(const struct plan *plan, struct port_options *out)
+{
+	static const enum port_driver drivers[PLAN_DRIVERS] = {
+		[PLAN_DRIVER_AF_PACKET] = PORT_DRIVER_AF_PACKET, [PLAN_DRIVER_AF_XDP] = PORT_DRIVER_AF_XDP,
+		[PLAN_DRIVER_TAP] = PORT_DRIVER_TAP,		 [PLAN_DRIVER_PCI] = PORT_DRIVER_PCI,
+		[PLAN_DRIVER_DEVICE] = PORT_DRIVER_DEVICE,	 [PLAN_DRIVER_DIRECTOR] = PORT_DRIVER_DIRECTOR,
+	};
+
+	*out = (struct port_options){
+		.driver = drivers[plan->port.driver],
+		.device = plan->port.device,
+		.tx_queues = plan->lcores.senders,
+		.rx_queues = plan->port.receive_queues,
+		.ring_size = plan->port.ring_size,
+		.offload = plan->port.offload == PLAN_OFFLOAD_AUTO,
+		.promiscuous = plan->port.promiscuous || plan->port.source_mac.present,
+		.link_timeout = plan->port.link_timeout,
+	};
+}
+
+static int make_pools(struct session *session, struct error *error)
+{
+	const struct plan *plan = session->plan;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	session->pools = (struct rte_mempool **)calloc(plan->lcores.senders, sizeof(*session->pools));
+	if (session->pools == NULL) {
+		return error_set(error, -ENOMEM, "no memory for the frame pools");
+	}
+	for (unsigned i = 0; i < plan->lcores.senders; i++) {
+		snprintf(name, sizeof(name), "sender%u", i);
+		session->pools[i] = port_pool(name, sender_frames(plan), POOL_CACHE, session->port.socket, error);
+	}
+	session->receive_pool = port_pool("receive", receive_frames(plan), POOL_CACHE, session->port.socket, error);
+	session->control_pool = port_pool("control", CONTROL_FRAMES, 0, session->port.socket, error);
+	if (has_director(plan)) {
+		session->director_pool = port_pool("director", director_frames(plan), POOL_CACHE, 0, error);
+	}
+	return error->code;
+}
+
+static int open_ports(struct session *session, struct error *error)
+{
+	const struct plan *plan = session->plan;
+	unsigned queues = plan->lcores.senders;
+	struct port_options options;
+	int rc;
+
+	port_options_from(plan, &options);
+	if (has_director(plan)) {
+		options.rx_queues = queues;
+		rc = port_open_pair(queues, plan->port.ring_size, &session->port, &session->director_port, error);
+		session->director_port_opened = rc == 0;
+		memcpy(session->port.mac, generator_mac, sizeof(session->port.mac));
+	} else {
+		rc = port_open(&options, &session->port, error);
+	}
+	session->port_opened = rc == 0;
+	if (rc < 0) {
+		return rc;
+	}
+	if (plan->port.source_mac.present) {
+		memcpy(session->port.mac, plan->port.source_mac.bytes, sizeof(session->port.mac));
+	}
+	rc = make_pools(session, error);
+	if (rc == 0) {
+		rc = port_start(&options, &session->port, session->receive_pool, error);
+	}
+	if (rc == 0 && has_director(plan)) {
+		rc = port_start(&options, &session->director_port, session->director_pool, error);
+	}
+	return rc;
+}
+
+// The MAC address that queries are sent to: given, the model's, or resolved.
+static int find_next_hop(struct session *session, struct error *error)
+{
+	const struct plan *plan = session->plan;
+	struct packet_neighbour_options options = {
+		.own = {.vlan = plan->port.vlan},
+		.target = plan->service.gateway.family != ADDRESS_NONE ? plan->service.gateway : plan->service.address,
+		.longest_interval = plan->service.resolve_interval,
+		.timeout = plan->service.resolve_timeout,
+	};
+	bool kernel_interface = plan->port.driver == PLAN_DRIVER_AF_PACKET || plan->port.driver == PLAN_DRIVER_AF_XDP;
+	struct interface interface;
+	int rc;
+
+	if (has_director(plan)) {
+		memcpy(session->next_hop, director_mac, sizeof(session->next_hop));
+		return 0;
+	}
+	if (plan->service.mac.present) {
+		memcpy(session->next_hop, plan->service.mac.bytes, sizeof(session->next_hop));
+		return 0;
+	}
+	if (plan->service.gateway.family == ADDRESS_NONE && kernel_interface) {
+		rc = interface_read(plan->port.device, &interface, error);
+		if (rc == 0) {
+			rc = interface_next_hop(&interface, &plan->service.address, &options.target, error);
+		}
+		if (rc < 0) {
+			return rc;
+		}
+	}
+	memcpy(options.own.mac, session->port.mac, sizeof(options.own.mac));
+	options.own.address = plan->cohorts[0].ranges[0].first;
+	clock_start(&session->clock);
+	return resolve_neighbour(&session->port, &options, session->control_pool, &session->clock, session->next_hop, error);
+}
+
+static int make_director(struct session *session, struct error *error)
+{
+	static const enum backend_distribution distributions[] = {
+		[PLAN_CONSTANT] = BACKEND_CONSTANT, [PLAN_EXPONENTIAL] = BACKEND_EXPONENTIAL, [PLAN_UNIFORM] = BACKEND_UNIFORM};
+	const struct plan *plan = session->plan;
+	const struct plan_director *model = &plan->director;
+	struct director_options options = director_options_default();
+	struct director_service service = {plan->service.address, plan->service.port, model->service};
+
+	session->backends = (struct backend_options *)calloc(model->backend_count, sizeof(*session->backends));
+	if (session->backends == NULL) {
+		return error_set(error, -ENOMEM, "no memory for %u real servers", model->backend_count);
+	}
+	for (unsigned i = 0; i < model->backend_count; i++) {
+		const struct plan_backend *from = &model->backends[i];
+		struct backend_options *to = &session->backends[i];
+
+		*to = (struct backend_options){
+			.address = from->address,
+			.port = from->port,
+			.weight = from->weight,
+			.distribution = distributions[from->distribution],
+			.service_time = from->service_time + 2 * model->delay, // there and back
+			.concurrency = from->concurrency,
+			.queue = from->queue,
+			.loss = from->loss,
+			.answers = from->answers,
+			.answer_count = from->answer_count,
+			.ttl = from->ttl,
+			.rcode = from->rcode,
+		};
+		memcpy(to->name, from->name, sizeof(to->name));
+		memcpy(to->nsid, from->nsid, sizeof(to->nsid));
+	}
+	options.ipvs = model->ipvs;
+	options.services = &service;
+	options.service_count = 1;
+	options.backends = session->backends;
+	options.backend_count = model->backend_count;
+	options.proxy_neighbours = true;
+	options.seed = plan->seed;
+	memcpy(options.mac, director_mac, sizeof(options.mac));
+	return director_create(&session->director, &options, session->director_pool, error);
+}
+
+static enum worker_verify verify_from(const struct session *session)
+{
+	const struct plan *plan = session->plan;
+
+	if (plan->port.verify == PLAN_VERIFY_OFF) {
+		return WORKER_VERIFY_OFF;
+	}
+	if (plan->port.verify == PLAN_VERIFY_AUTO && (session->port.rx_offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0) {
+		return WORKER_VERIFY_OFF; // the port flags bad ones
+	}
+	return session->port.software && plan->port.verify == PLAN_VERIFY_AUTO ? WORKER_VERIFY_PARTIAL : WORKER_VERIFY_STRICT;
+}
+
+void session_team_options(const struct session *session, struct worker_team_options *out)
+{
+	const struct plan *plan = session->plan;
+	const struct plan_load *load = &plan->load;
+	uint64_t limit = load->query_limit;
+
+	if (load->runs > 0 && session->queries != NULL && load->runs < limit / session->queries->count) {
+		limit = load->runs * session->queries->count;
+	}
+	*out = (struct worker_team_options){
+		.cohorts = plan->cohorts,
+		.cohort_count = plan->cohort_count,
+		.senders = plan->lcores.senders,
+		.queries = session->queries,
+		.want_nsid = plan->queries.options.nsid || plan->queries.source == PLAN_QUERIES_BINARY,
+		.header = {.vlan = plan->port.vlan,
+			   .destination = plan->service.address,
+			   .destination_port = plan->service.port,
+			   .ttl = plan->service.ttl,
+			   .dscp = plan->service.dscp,
+			   .offload_ip_checksum = (session->port.tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0,
+			   .offload_udp_checksum = (session->port.tx_offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0},
+		.profile = load->profile.count > 0 ? &load->profile : NULL,
+		.window = load->window,
+		.query_limit = limit,
+		.size_rate = load->size_rate,
+		.timeouts = load->timeouts,
+		.timeout_count = load->timeout_count,
+		.start = SESSION_START,
+		.duration = load->duration,
+		.interval = plan->output.interval,
+		.max_lag = load->max_lag,
+		.patience = load->patience,
+		.seed = plan->seed,
+		.port = session->port.id,
+		.receive_queues = has_director(plan) ? (uint16_t)plan->lcores.senders : plan->port.receive_queues,
+		.verify = verify_from(session),
+		.checksum_flags = session->port.rx_offloads != 0
+					  ? RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_IP_CKSUM_MASK
+					  : 0,
+		.pools = session->pools,
+		.control_pool = session->control_pool,
+	};
+	memcpy(out->header.source_mac, session->port.mac, sizeof(out->header.source_mac));
+	memcpy(out->header.destination_mac, session->next_hop, sizeof(out->header.destination_mac));
+}
+
+static int check_lengths(const struct session *session, struct error *error)
+{
+	unsigned header = session->plan->service.address.family == ADDRESS_IPV6 ? 48 : 28;
+
+	if (session->queries->longest + header > session->port.mtu) {
+		return error_set(error, -EMSGSIZE,
+				 "the longest query has %u octets, with IP and UDP %u, and the port's MTU is %u; shorten it (EDNS options, "
+				 "name) or raise the MTU",
+				 session->queries->longest, session->queries->longest + header, session->port.mtu);
+	}
+	return 0;
+}
+
+int session_open(struct session *session, const struct plan *plan, enum session_kind kind, struct error *error)
+{
+	struct worker_team_options options;
+	int rc;
+
+	memset(session, 0, sizeof(*session));
+	session->plan = plan;
+	if (kind == SESSION_VIRTUAL && !has_director(plan)) {
+		return error_set(error, -EINVAL,
+				 "a simulation needs the director model: add \"director\" to the config, or --director");
+	}
+	rc = session_load_queries(plan, &session->queries, error);
+	if (rc == 0) {
+		rc = start_environment(session, kind, error);
+	}
+	if (rc == 0) {
+		rc = open_ports(session, error);
+	}
+	if (rc == 0) {
+		rc = check_lengths(session, error);
+	}
+	if (rc == 0) {
+		rc = find_next_hop(session, error);
+	}
+	if (rc == 0 && has_director(plan)) {
+		rc = make_director(session, error);
+	}
+	if (rc < 0) {
+		return rc;
+	}
+	session_team_options(session, &options);
+	rc = worker_team_create(&session->team, &options, error);
+	if (rc == 0) {
+		rc = stats_snapshot_init(&session->snapshot, &session->team->shape, error);
+	}
+	return rc;
+}
+
+void session_close(struct session *session)
+{
+	stats_snapshot_release(&session->snapshot);
+	worker_team_free(session->team);
+	director_destroy(session->director);
+	free(session->backends);
+	if (session->port_opened) {
+		port_close(&session->port);
+	}
+	if (session->director_port_opened) {
+		port_close(&session->director_port);
+	}
+	for (unsigned i = 0; session->pools != NULL && i < session->plan->lcores.senders; i++) {
+		rte_mempool_free(session->pools[i]);
+	}
+	free(session->pools);
+	rte_mempool_free(session->control_pool);
+	rte_mempool_free(session->receive_pool);
+	rte_mempool_free(session->director_pool);
+	if (session->environment_started) {
+		environment_stop();
+	}
+	dns_query_set_free(session->queries);
+}

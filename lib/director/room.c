@@ -1,3 +1,0 @@
-#include "base/units.h"
-extern int director_room;
-int director_room;

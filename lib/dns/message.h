@@ -1,0 +1,78 @@
+#pragma once
+// Private to dns: making a query message and reading a question, shared by the parsers, the generator and the
+// answers.
+
+#include "base/cursor.h"
+#include "dns/query.h"
+
+/** What one line of a query file adds to the options of the set. */
+struct dns_line_options {
+	bool edns;
+	bool dnssec_ok;
+	struct dns_client_subnet client_subnet;
+};
+
+/** No message that dns_message_build() makes is longer. */
+#define DNS_MESSAGE_SIZE_MAX                                                                                 \
+	(DNS_HEADER_SIZE + DNS_NAME_SIZE_MAX + 4 + DNS_OPT_SIZE + 4 + (4 + 4 + 16) +                         \
+	 DNS_EDNS_OPTIONS_MAX * (4 + DNS_EDNS_OPTION_SIZE_MAX))
+
+/**
+ * Write a query with id 0 for a name in wire form. `line` may be NULL. `out` holds DNS_MESSAGE_SIZE_MAX
+ * octets. Returns the length.
+ */
+uint16_t dns_message_build(uint8_t *out, const uint8_t *name, size_t name_length, uint16_t type,
+                           const struct dns_query_options *options, const struct dns_line_options *line);
+
+/** The sum of struct dns_query: big-endian 16-bit words, folded to 16 bits. */
+uint32_t dns_message_sum(const uint8_t *data, size_t length);
+
+/**
+ * Step over a question (QNAME uncompressed, QTYPE, QCLASS). Returns its octets, or 0 when it is cut,
+ * compressed or its name longer than 255 octets.
+ */
+static inline uint16_t dns_question_take(struct cursor *cursor)
+{
+	size_t start = cursor->position;
+
+	for (;;) {
+		uint8_t label = cursor_u8(cursor);
+
+		if (cursor->failed || label > DNS_LABEL_SIZE_MAX) {
+			return 0;
+		}
+		if (label == 0) {
+			break;
+		}
+		cursor_take(cursor, label);
+	}
+	if (cursor->position - start > DNS_NAME_SIZE_MAX || cursor_take(cursor, 4) == NULL) {
+		return 0;
+	}
+	return (uint16_t)(cursor->position - start);
+}
+
+/** Step over a record's owner name, compressed or not. False when it is cut or has a label type of no use. */
+static inline bool dns_owner_take(struct cursor *cursor)
+{
+	size_t start = cursor->position;
+
+	for (;;) {
+		size_t at = cursor->position;
+		uint8_t label = cursor_u8(cursor);
+
+		if (label >= 0xc0) { // a pointer ends the name; it is not followed, so it can't loop
+			size_t target = (size_t)(label & 0x3f) << 8 | cursor_u8(cursor);
+
+			return !cursor->failed && target >= DNS_HEADER_SIZE && target < at;
+		}
+		if (cursor->failed || label > DNS_LABEL_SIZE_MAX ||
+		    cursor->position - start > DNS_NAME_SIZE_MAX) {
+			return false;
+		}
+		if (label == 0) {
+			return true;
+		}
+		cursor_take(cursor, label);
+	}
+}

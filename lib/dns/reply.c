@@ -1,0 +1,108 @@
+#include "dns/reply.h"
+
+#include "message.h"
+
+static bool find_nsid(const uint8_t *data, uint16_t length, struct dns_reply *out)
+{
+	struct cursor cursor = cursor_reader(data, length);
+
+	while (cursor_left(&cursor) > 0) {
+		uint16_t code = cursor_u16(&cursor);
+		uint16_t size = cursor_u16(&cursor);
+		const uint8_t *value = cursor_take(&cursor, size);
+
+		if (value != NULL && code == DNS_EDNS_NSID && out->nsid == NULL) {
+			out->nsid = value;
+			out->nsid_length = size;
+		}
+	}
+	return !cursor.failed;
+}
+
+// One record of the additional section, or (`additional` false) one to step over. Returns false when it is
+// broken.
+static bool walk_record(struct cursor *cursor, bool additional, bool want_nsid, bool *seen_opt,
+                        struct dns_reply *out)
+{
+	size_t start = cursor->position;
+	bool root;
+	uint16_t type, length;
+	uint32_t ttl;
+	const uint8_t *data;
+
+	if (!dns_owner_take(cursor)) {
+		return false;
+	}
+	root = cursor->position - start == 1;
+	type = cursor_u16(cursor);
+	cursor_u16(cursor); // class
+	ttl = cursor_u32(cursor);
+	length = cursor_u16(cursor);
+	data = cursor_take(cursor, length);
+	if (data == NULL) {
+		return false;
+	}
+	if (!additional || type != DNS_TYPE_OPT) {
+		return true;
+	}
+	if (*seen_opt || !root) {
+		return false;
+	}
+	*seen_opt = true;
+	out->rcode = (uint16_t)((ttl >> 24) << 4 | (out->flags & DNS_MASK_RCODE));
+	return !want_nsid || find_nsid(data, length, out);
+}
+
+static bool walk_records(struct cursor *cursor, bool want_nsid, struct dns_reply *out)
+{
+	uint32_t others = (uint32_t)out->answers + out->authority;
+	bool seen_opt = false;
+
+	for (uint32_t i = 0; i < others + out->additional; i++) {
+		if (!walk_record(cursor, i >= others, want_nsid, &seen_opt, out)) {
+			// RFC 2181 9 wants whole records before TC, but not every server reads it: what came
+			// is still a reply.
+			return out->truncated && cursor->failed;
+		}
+	}
+	return true;
+}
+
+enum dns_reply_status dns_reply_parse(const uint8_t *message, size_t length, bool want_nsid,
+                                      struct dns_reply *out)
+{
+	struct cursor cursor = cursor_reader(message, length);
+	uint16_t questions;
+
+	memset(out, 0, sizeof(*out));
+	if (length < DNS_HEADER_SIZE) {
+		return DNS_REPLY_SHORT;
+	}
+	out->id = cursor_u16(&cursor);
+	out->flags = cursor_u16(&cursor);
+	questions = cursor_u16(&cursor);
+	out->answers = cursor_u16(&cursor);
+	out->authority = cursor_u16(&cursor);
+	out->additional = cursor_u16(&cursor);
+	out->response = (out->flags & DNS_FLAG_RESPONSE) != 0;
+	out->truncated = (out->flags & DNS_FLAG_TRUNCATED) != 0;
+	out->rcode = out->flags & DNS_MASK_RCODE;
+	if (!out->response) {
+		return DNS_REPLY_NOT_A_RESPONSE;
+	}
+	if (questions > 1) {
+		return DNS_REPLY_MALFORMED;
+	}
+	if (questions == 1) {
+		out->question_length = dns_question_take(&cursor);
+		if (out->question_length == 0) {
+			return DNS_REPLY_MALFORMED;
+		}
+		out->question = message + DNS_HEADER_SIZE;
+	}
+	if (out->additional > 0 && (want_nsid || out->answers == 0) &&
+	    !walk_records(&cursor, want_nsid, out)) {
+		return DNS_REPLY_MALFORMED;
+	}
+	return DNS_REPLY_OK;
+}

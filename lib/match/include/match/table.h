@@ -1,0 +1,229 @@
+#pragma once
+// The in-flight table of one TX lcore: where each query that left waits for its answer. Direct, without a
+// hash: slot = tuple x depth + (query id mod depth). A constant timeout makes the order of sending the order
+// of expiry, so a FIFO of slot numbers is the timer.
+//
+// Two threads share a table, each writing only its own fields. TX (the worker that owns the tuples) stages
+// queries and publishes those that the port accepted; RX (the one lcore that matches for this worker) ends
+// them. A slot passes between the two like an element of a ring: while its state is MATCH_SENT and its
+// sequence lies below `published` it is RX's, else TX's. Why `published`: a reply can overtake the return of
+// the burst call that sent its query. RX must not count an answer to a query that TX has not counted as sent
+// (sent = answered + refused + lost + outstanding), so it puts such a reply aside: MATCH_IS_EARLY.
+
+#include "base/error.h"
+#include "base/units.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Age classes fit nine bits of a slot; stats/age.h says what they mean. */
+#define MATCH_AGE_CLASSES 512
+
+/** The longest timeout: slots keep 36 bits of time in units of 16 ns, 1099 s, and compare modulo that. */
+#define MATCH_TIMEOUT_MAX (500 * NS_PER_SEC)
+
+/** Slots tell send times apart by this much: they are rounded down to a multiple. */
+#define MATCH_TIME_UNIT 16
+
+/** Slots that match_reserve looks at before it calls a tuple full. */
+#define MATCH_PROBES 64
+
+/** FIFO entries at the most: sequences compare modulo 2^32. */
+#define MATCH_CAPACITY_MAX (UINT32_C(1) << 30)
+
+/** Queries in flight on one tuple, at the most: ids are 16 bits, and half of them must tell late replies from
+ * new ones. */
+#define MATCH_DEPTH_MAX 32768
+
+enum match_state {
+	MATCH_FREE = 0, ///< never used, or withdrawn before it left
+	MATCH_SENT,     ///< staged or in flight
+	MATCH_ANSWERED,
+	MATCH_LOST,
+	MATCH_REFUSED,
+	MATCH_LATE, ///< lost, then answered after all
+};
+
+/** One query, 16 bytes. */
+struct match_slot {
+	_Atomic uint64_t word;     ///< sent time, id, age class, state: see slot.h
+	_Atomic uint32_t sequence; ///< its place in the order of sending, modulo 2^32
+	_Atomic uint32_t question; ///< line of the query file, or number of the generated name
+};
+
+struct match_table {
+	// Read-only after match_table_init.
+	struct match_slot *slots;
+	uint32_t *fifo;
+	uint64_t slot_count;
+	uint32_t fifo_mask;
+	uint32_t first_tuple;
+	uint32_t tuple_count;
+	uint8_t depth_shift;
+	ns_t timeout;
+
+	// TX writes, TX reads.
+	uint32_t tail __attribute__((aligned(64))); ///< sequence of the next query to be staged
+	uint32_t head_seen;                         ///< the last `head` that TX looked up
+
+	// TX writes (release), RX reads (acquire).
+	_Atomic uint32_t published __attribute__((aligned(64))); ///< queries below this sequence have left
+
+	// RX writes (release), TX reads (acquire).
+	_Atomic uint32_t head __attribute__((aligned(64))); ///< the oldest query that may still be in flight
+	uint32_t published_seen; ///< RX only: the last `published` that it looked up
+};
+
+/** What is known of a query when it ends. */
+struct match_query {
+	uint32_t tuple;
+	uint32_t question;
+	uint16_t id;
+	uint16_t age_class;
+	ns_t sent_at; ///< a multiple of MATCH_TIME_UNIT; up to a second ahead of `now` when TX read its clock
+	              ///< a little later
+};
+
+/** How long after its sending `now` is; 0 when TX's clock was read later than `now`. */
+static inline ns_t match_latency(const struct match_query *query, ns_t now)
+{
+	return now > query->sent_at ? now - query->sent_at : 0;
+}
+
+/** `now` as slots keep it: the sent_at of what is staged or restamped at that time. */
+static inline ns_t match_send_time(ns_t now)
+{
+	return now & ~(ns_t)(MATCH_TIME_UNIT - 1);
+}
+
+/** What a reply is. */
+enum match_result {
+	MATCH_IS_ANSWER,     ///< ends a query in flight
+	MATCH_IS_LATE,       ///< for a query that was counted as lost; the second such reply is a duplicate
+	MATCH_IS_DUPLICATE,  ///< for a query that was already answered, in time or late, or refused
+	MATCH_IS_MISMATCH,   ///< id known on this tuple, but another question
+	MATCH_IS_UNEXPECTED, ///< no query of that id on this tuple that the table remembers
+	MATCH_IS_EARLY,      ///< the query is still being sent: ask again after TX published
+};
+
+/**
+ * The depth (a power of two, 2..MATCH_DEPTH_MAX) that `tuples` need at `rate` queries/s when every query
+ * waits for `timeout`: enough for all outstanding queries spread evenly, or, when `random`, for the Poisson
+ * maximum over the tuples. At most `limit` when limit > 0 (rounded up to a power of two).
+ */
+uint32_t match_depth(double rate, ns_t timeout, uint32_t tuples, bool random, uint32_t limit);
+
+/** FIFO entries (a power of two) that `rate` queries/s need over `timeout`, with an eighth and a burst in
+ * reserve. */
+uint32_t match_capacity(double rate, ns_t timeout);
+
+/** Bytes of memory that match_table_init allocates. */
+uint64_t match_table_memory(uint32_t tuples, uint32_t depth, uint32_t capacity);
+
+/**
+ * Allocate a table for tuples [first, first + count), `depth` and `capacity` powers of two. Memory comes from
+ * anonymous maps that the kernel may back with transparent hugepages. Sequences begin a little below 2^32, so
+ * that every run, not the longest alone, passes the wrap. Returns 0, -EINVAL or -ENOMEM with the reason in
+ * `error`. match_table_release frees what it allocated; a zeroed table may be released.
+ */
+int match_table_init(struct match_table *table, uint32_t first, uint32_t count, uint32_t depth,
+                     uint32_t capacity, ns_t timeout, struct error *error);
+void match_table_release(struct match_table *table);
+
+// ---- TX side
+
+enum match_room {
+	MATCH_ROOM,       ///< a slot is free
+	MATCH_TUPLE_FULL, ///< every slot of this tuple is in flight, or the next MATCH_PROBES are
+	MATCH_TABLE_FULL, ///< the FIFO is full
+};
+
+/**
+ * Find a free slot for the next query on `tuple`, trying ids from `*id` on. On MATCH_ROOM, `*id` is the id to
+ * use; the next call should begin one above. At most `limit` queries may be in flight on the tuple (0: as
+ * many as the depth allows); the limit is the same in every call for a tuple. In constant time.
+ */
+enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id);
+
+/** Stage the query: from now on it belongs to the next in sequence. Follows a successful match_reserve for
+ * the same id. */
+void match_stage(struct match_table *table, uint32_t tuple, uint16_t id, uint16_t age_class,
+                 uint32_t question, ns_t now);
+
+/** Staged queries that are not published yet. */
+static inline uint32_t match_staged(const struct match_table *table)
+{
+	return table->tail - atomic_load_explicit(&table->published, memory_order_relaxed);
+}
+
+/** The k-th staged query (0 is the oldest). */
+struct match_query match_staged_query(const struct match_table *table, uint32_t k, ns_t now);
+
+/** Give the staged queries from the k-th on a new send time: they are tried again. */
+void match_restamp(struct match_table *table, uint32_t k, ns_t now);
+
+/** The port accepted the `count` oldest staged queries: they are in flight. Count them as sent before this
+ * call. */
+void match_publish(struct match_table *table, uint32_t count);
+
+/** The staged queries will not be sent: free their slots. */
+void match_withdraw(struct match_table *table);
+
+// ---- RX side
+
+/** Bring the slot of a reply into the cache. */
+static inline void match_prefetch(const struct match_table *table, uint32_t tuple, uint16_t id)
+{
+	uint64_t slot = ((uint64_t)(tuple - table->first_tuple) << table->depth_shift) |
+	                (id & ((UINT32_C(1) << table->depth_shift) - 1));
+
+	__builtin_prefetch(&table->slots[slot], 1);
+}
+
+/** Compares a reply's question with what was asked. */
+typedef bool (*match_question_check)(const void *context, uint32_t question, const uint8_t *bytes,
+                                     size_t length);
+
+/** How a reply's question is checked. `check` NULL accepts any. */
+struct match_question {
+	match_question_check check;
+	const void *context;
+	const uint8_t *bytes; ///< QNAME QTYPE QCLASS of the reply; NULL if it has none
+	size_t length;
+};
+
+/**
+ * Look a reply up. With `end`, an answer ends its query and a late one is remembered; without, the table
+ * stays as it is (a reply from a wrong source is looked at so, to see whose it is). `query` is filled for all
+ * results but MATCH_IS_UNEXPECTED.
+ */
+enum match_result match_reply(struct match_table *table, uint32_t tuple, uint16_t id,
+                              const struct match_question *question, bool end, ns_t now,
+                              struct match_query *query);
+
+/**
+ * An ICMP error that quotes a query of this tuple: ends it as refused and returns MATCH_IS_ANSWER. One for a
+ * lost query is MATCH_IS_LATE, and an answer may still follow. `id` < 0: the quotation ends before the DNS
+ * header (RFC 792 promises but 8 octets); then the query is known only if exactly one is staged or in flight
+ * on the tuple, else MATCH_IS_UNEXPECTED.
+ */
+enum match_result match_refuse(struct match_table *table, uint32_t tuple, int id, ns_t now,
+                               struct match_query *query);
+
+/**
+ * End as lost what left more than the timeout ago, at most `max` queries, in the order of sending. Returns
+ * how many were written to `lost`; call again while it returns `max`. Call it at least once in 500 s: send
+ * times compare modulo 1099 s.
+ */
+unsigned match_expire(struct match_table *table, ns_t now, struct match_query *lost, unsigned max);
+
+/** When the oldest query in flight will expire, NS_NEVER without one. */
+ns_t match_next_expiry(struct match_table *table, ns_t now);
+
+/**
+ * Count the queries in flight by walking all slots: the independent side of the accounting identity. Exact
+ * only while neither side runs.
+ */
+uint64_t match_outstanding(const struct match_table *table);

@@ -1,3 +1,0 @@
-#include "base/units.h"
-extern int packet_room;
-int packet_room;

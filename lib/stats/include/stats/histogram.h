@@ -1,0 +1,79 @@
+#pragma once
+// A log-linear histogram of nanoseconds: 64 buckets an octave, so a bucket is at most 1/64 (1.6 %) wide
+// relative to its value, over 0 ns .. 2^42 ns (73 min). Counts, sums and extremes are integers: histograms of
+// several lcores or boxes add up exactly. One writer; another thread may read at any time
+// (stats_snapshot_take) and sees each counter at some recent value.
+
+#include "base/units.h"
+#include "stats/single_writer.h"
+
+#include <stdint.h>
+
+#define STATS_SUB_BITS 6
+#define STATS_TOP_BIT  42
+#define STATS_BUCKETS  (((STATS_TOP_BIT - STATS_SUB_BITS) + 1) << STATS_SUB_BITS)
+
+struct stats_histogram {
+	uint64_t count;
+	uint64_t sum;                     ///< ns
+	uint64_t square_low, square_high; ///< sum of squares in ns^2, 128 bits
+	ns_t min, max;                    ///< min is NS_NEVER while empty
+	uint64_t buckets[STATS_BUCKETS];
+};
+
+/** The bucket of a value: the value itself below 64, then its exponent and six bits of its mantissa. */
+static inline unsigned stats_bucket(ns_t value)
+{
+	unsigned exponent;
+
+	if (value < (UINT64_C(1) << STATS_SUB_BITS)) {
+		return (unsigned)value;
+	}
+	exponent = 63u - (unsigned)__builtin_clzll(value);
+	if (exponent >= STATS_TOP_BIT) {
+		return STATS_BUCKETS - 1;
+	}
+	return ((exponent - STATS_SUB_BITS + 1) << STATS_SUB_BITS) +
+	       (unsigned)((value >> (exponent - STATS_SUB_BITS)) & ((1u << STATS_SUB_BITS) - 1));
+}
+
+/** The smallest value of a bucket; bucket STATS_BUCKETS gives the end of the last one. */
+ns_t stats_bucket_low(unsigned bucket);
+
+/** Make an empty histogram. */
+void stats_histogram_init(struct stats_histogram *histogram);
+
+/** Record one value. Hot path. */
+static inline void stats_histogram_add(struct stats_histogram *histogram, ns_t value)
+{
+	unsigned __int128 square = (unsigned __int128)value * value;
+	uint64_t low = histogram->square_low + (uint64_t)square;
+
+	stats_add(&histogram->square_high, (uint64_t)(square >> 64) + (low < histogram->square_low));
+	stats_set(&histogram->square_low, low);
+	stats_add(&histogram->count, 1);
+	stats_add(&histogram->sum, value);
+	if (value < histogram->min) {
+		stats_set(&histogram->min, value);
+	}
+	if (value > histogram->max) {
+		stats_set(&histogram->max, value);
+	}
+	stats_add(&histogram->buckets[stats_bucket(value)], 1);
+}
+
+/**
+ * Add `from` to `into`. `from` may be counted into meanwhile: then the count is the sum of the buckets read,
+ * so quantiles stay sound, and the other figures may be a few values ahead or behind.
+ */
+void stats_histogram_sum(struct stats_histogram *into, const struct stats_histogram *from);
+
+/** Mean and (population) standard deviation in ns; 0 when empty. */
+double stats_histogram_mean(const struct stats_histogram *histogram);
+double stats_histogram_deviation(const struct stats_histogram *histogram);
+
+/**
+ * The value below which `fraction` (0..1) of the recorded ones lie, as the upper end of its bucket, and never
+ * above the maximum; 0 when empty.
+ */
+ns_t stats_histogram_quantile(const struct stats_histogram *histogram, double fraction);

@@ -1,0 +1,324 @@
+#include "verdict/signature.h"
+
+#include "signature_private.h"
+#include "verdict/model.h"
+#include "verdict/power.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+// More trouble of its own than this, and the generator can't tell it from the director's.
+#define THROTTLED_MAX 0.01
+#define DELAYED_MAX   0.01
+#define DROPPED_MAX   0.001
+
+#define PERCENT 100.0
+
+static const struct {
+	const char *name;
+	signature_test *test;
+} signatures[VERDICT_SIGNATURES] = {
+        [VERDICT_ENTRIES_KEPT] = {"removed server, entries kept", signature_entries_kept},
+        [VERDICT_DEAD_WEIGHT] = {"weight 0, dead server", signature_dead_weight},
+        [VERDICT_LAZY_EXPIRY] = {"lazy expiry (kernel before 5.9)", signature_lazy_expiry},
+        [VERDICT_STILL_LISTED] = {"dead server still listed", signature_still_listed},
+        [VERDICT_FLUSHING] = {"flush in flight", signature_flushing},
+        [VERDICT_OVERLOAD] = {"overload", signature_overload},
+        [VERDICT_EXHAUSTION] = {"conntrack or SNAT exhaustion", signature_exhaustion},
+        [VERDICT_REFUSED] = {"refused", signature_refused},
+};
+
+const char *verdict_signature_name(enum verdict_signature signature)
+{
+	return signatures[signature].name;
+}
+
+static int check(const struct verdict_evidence *evidence, struct error *error)
+{
+	const struct verdict_clusters *clusters[] = {&evidence->before, &evidence->stale, &evidence->clean,
+	                                             &evidence->first_use, &evidence->reused};
+
+	for (unsigned i = 0; i < sizeof(clusters) / sizeof(clusters[0]); i++) {
+		if (clusters[i]->events > clusters[i]->trials ||
+		    clusters[i]->clusters > clusters[i]->trials) {
+			return error_set(error, -EINVAL,
+			                 "the evidence counts more losses or tuples than queries");
+		}
+	}
+	if (evidence->again_lost > evidence->again_sent) {
+		return error_set(error, -EINVAL,
+		                 "the evidence counts more losses than queries after a first loss");
+	}
+	for (size_t i = 0; i < evidence->slice_count; i++) {
+		const struct verdict_slice *slice = &evidence->slices[i];
+
+		if (!(slice->to > slice->from) || slice->lost > slice->sent || slice->refused > slice->sent) {
+			return error_set(
+			        error, -EINVAL,
+			        "time slice %zu of the evidence is empty or counts more losses than queries",
+			        i);
+		}
+	}
+	return 0;
+}
+
+/** The timeout from stale losses, and what is lost beyond it. */
+static int measure_timeout(struct judge *judge)
+{
+	const struct verdict_evidence *evidence = judge->evidence;
+	double effect = verdict_clusters_design_effect(&evidence->stale);
+	struct verdict_timeout_options options = {
+	        .confidence = judge->confidence,
+	        .design_effect = isnan(effect) ? 1 : fmax(1, effect),
+	        .control_sent = evidence->clean.trials,
+	        .control_lost = evidence->clean.events,
+	};
+	int status = verdict_timeout_estimate(evidence->since_use, evidence->since_use_count, &options,
+	                                      &judge->timeout);
+	double end;
+
+	if (status != 0) {
+		return status;
+	}
+	if (evidence->timeout > 0) {
+		// The coarsest granule there is.
+		end = evidence->timeout + fmax(verdict_model_granularity(evidence->timeout, 1000),
+		                               verdict_model_granularity(evidence->timeout, 100));
+	} else if (judge->timeout.answer == VERDICT_TIMEOUT_STEP) {
+		end = judge->timeout.timeout.high + judge->timeout.granularity;
+	} else {
+		return 0;
+	}
+	judge->past_known = true;
+	for (size_t i = 0; i < evidence->since_use_count; i++) {
+		if (evidence->since_use[i].low >= end) {
+			judge->past_sent += (double)evidence->since_use[i].sent;
+			judge->past_lost += (double)evidence->since_use[i].lost;
+		}
+	}
+	return 0;
+}
+
+static int prepare(struct judge *judge, struct verdict *out)
+{
+	const struct verdict_evidence *evidence = judge->evidence;
+	struct verdict_clusters all = evidence->first_use;
+
+	judge->after = evidence->stale;
+	verdict_clusters_merge(&judge->after, &evidence->clean);
+	verdict_clusters_merge(&all, &evidence->reused);
+	judge->aged = verdict_clusters_difference(&evidence->stale, &evidence->clean, judge->confidence);
+	judge->aged_p = verdict_clusters_difference_test(&evidence->stale, &evidence->clean);
+	judge->is_aged = judge->aged_p < judge->significance && judge->aged.estimate > judge->least_effect;
+	out->excess = evidence->event ? verdict_clusters_difference(&judge->after, &evidence->before,
+	                                                            judge->confidence)
+	                              : verdict_clusters_interval(&all, judge->confidence);
+	return measure_timeout(judge);
+}
+
+/** Holm, Scandinavian Journal of Statistics 6 (1979): the smallest of m p-values counts m-fold, the next (m -
+ * 1)-fold ... */
+static void adjust(struct verdict_finding *findings)
+{
+	bool done[VERDICT_SIGNATURES] = {false};
+	unsigned left = 0;
+	double floor = 0;
+
+	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
+		done[i] = isnan(findings[i].effect.estimate);
+		left += !done[i];
+	}
+	for (; left > 0; left--) {
+		unsigned least = VERDICT_SIGNATURES;
+
+		for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
+			if (!done[i] &&
+			    (least == VERDICT_SIGNATURES || findings[i].p_value < findings[least].p_value)) {
+				least = i;
+			}
+		}
+		floor = fmax(floor, fmin(1, left * findings[least].p_value));
+		findings[least].adjusted = floor;
+		done[least] = true;
+	}
+}
+
+static enum verdict_state state_of(const struct judge *judge, const struct verdict_finding *finding,
+                                   enum signature_fit fit)
+{
+	bool significant = finding->adjusted < judge->significance;
+
+	if (isnan(finding->effect.estimate)) {
+		return VERDICT_NOT_TESTED;
+	}
+	switch (fit) {
+	case SIGNATURE_FITS:
+		return significant ? VERDICT_SHOWN : VERDICT_UNDECIDED;
+	case SIGNATURE_EXCLUDED:
+		return VERDICT_RULED_OUT;
+	case SIGNATURE_OPEN:
+		return VERDICT_UNDECIDED;
+	default:
+		// Sure of something else, or sure that there is too little to matter.
+		return significant || finding->effect.high < judge->least_effect ? VERDICT_RULED_OUT
+		                                                                 : VERDICT_UNDECIDED;
+	}
+}
+
+static void rule_out(struct verdict_finding *finding)
+{
+	if (finding->state != VERDICT_NOT_TESTED) {
+		finding->state = VERDICT_RULED_OUT;
+	}
+}
+
+/** Of those that stale losses may bear, the more particular one wins. */
+static void settle_stale(const struct verdict_evidence *evidence, struct verdict_finding *findings)
+{
+	struct verdict_finding *kept = &findings[VERDICT_ENTRIES_KEPT];
+	struct verdict_finding *weight = &findings[VERDICT_DEAD_WEIGHT];
+	size_t length = strlen(kept->statement);
+
+	if (findings[VERDICT_LAZY_EXPIRY].state == VERDICT_SHOWN) {
+		rule_out(kept);
+		rule_out(weight);
+	} else if (weight->state == VERDICT_SHOWN) {
+		rule_out(kept);
+	} else if (kept->state == VERDICT_SHOWN && evidence->again_sent == 0) {
+		snprintf(kept->statement + length, sizeof(kept->statement) - length,
+		         "; no tuple was used twice, and so lazy expiry would look the same");
+	}
+}
+
+static bool find_trouble(const struct verdict_evidence *evidence, struct verdict *out)
+{
+	const struct {
+		const char *what;
+		uint64_t count;
+		double most;
+	} troubles[] = {
+	        {"had no free slot when they were due; use more tuples, a lower rate or a shorter timeout",
+	         evidence->throttled, THROTTLED_MAX},
+	        {"were sent late; use more lcores or a lower rate", evidence->delayed, DELAYED_MAX},
+	        {"were refused by the port; use more queues or a lower rate", evidence->tx_dropped,
+	         DROPPED_MAX},
+	};
+
+	for (unsigned i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+		double share =
+		        (double)troubles[i].count / ((double)evidence->sent + (double)troubles[i].count);
+
+		if (troubles[i].count > 0 && share > troubles[i].most) {
+			snprintf(out->text, sizeof(out->text),
+			         "The run can't be trusted: %.3g %% of the queries %s (allowed: %.3g %%).",
+			         share * PERCENT, troubles[i].what, troubles[i].most * PERCENT);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void name_shown(struct verdict *out)
+{
+	size_t length = 0;
+
+	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
+		const struct verdict_finding *finding = &out->findings[i];
+
+		if (finding->state == VERDICT_SHOWN && length < sizeof(out->text)) {
+			length += (size_t)snprintf(out->text + length, sizeof(out->text) - length,
+			                           "%s%s: %s (p = %.2g).", length > 0 ? " " : "",
+			                           signatures[i].name, finding->statement, finding->adjusted);
+		}
+	}
+}
+
+/** Queries a group to see the least effect above what is lost anyway. */
+static double queries_needed(const struct judge *judge)
+{
+	const struct verdict_clusters *before = &judge->evidence->before;
+	double base = before->trials > 0 ? (double)before->events / (double)before->trials : 0;
+	double effect = verdict_clusters_design_effect(&judge->after);
+
+	// Where nearly everything is lost anyway, the effect is a fall.
+	base = fmin(base, 1 - judge->least_effect);
+	return verdict_power_trials(base, base + judge->least_effect, 1 - judge->significance, 0.9,
+	                            isnan(effect) ? 1 : fmax(1, effect));
+}
+
+static void conclude(const struct judge *judge, struct verdict *out)
+{
+	unsigned states[VERDICT_SHOWN + 1] = {0};
+	bool loss = out->excess.low > 0 && out->excess.estimate > judge->least_effect;
+
+	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
+		states[out->findings[i].state]++;
+	}
+	if (find_trouble(judge->evidence, out)) {
+		out->overall = VERDICT_UNTRUSTED;
+	} else if (states[VERDICT_SHOWN] > 0) {
+		out->overall = VERDICT_NAMED;
+		name_shown(out);
+	} else if (out->excess.high < judge->least_effect) {
+		out->overall = VERDICT_NO_LOSS;
+		snprintf(out->text, sizeof(out->text), "No loss that matters: %.3g %% (%.3g to %.3g %%)%s.",
+		         out->excess.estimate * PERCENT, out->excess.low * PERCENT,
+		         out->excess.high * PERCENT,
+		         judge->evidence->event ? " more than before the event" : "");
+	} else if (!loss || states[VERDICT_UNDECIDED] > 0) {
+		out->overall = VERDICT_NOT_ENOUGH;
+		out->needed = queries_needed(judge);
+		snprintf(out->text, sizeof(out->text),
+		         "Not enough data to name a cause: to see a loss of %.3g %%, send about %.0f queries "
+		         "each before and "
+		         "after the event and on fresh tuples.",
+		         judge->least_effect * PERCENT, out->needed);
+	} else {
+		out->overall = VERDICT_NONE_OF_THESE;
+		snprintf(out->text, sizeof(out->text),
+		         "%.3g %% (%.3g to %.3g %%) are lost, and none of the known signatures fits.",
+		         out->excess.estimate * PERCENT, out->excess.low * PERCENT,
+		         out->excess.high * PERCENT);
+	}
+}
+
+int verdict_judge(const struct verdict_evidence *evidence, const struct verdict_options *options,
+                  struct verdict *out, struct error *error)
+{
+	enum signature_fit fits[VERDICT_SIGNATURES];
+	struct judge judge = {
+	        .evidence = evidence,
+	        .significance = options->significance > 0 ? options->significance : 0.01,
+	        .confidence = options->confidence > 0 ? options->confidence : 0.95,
+	        .least_effect = options->least_effect > 0 ? options->least_effect : 0.01,
+	};
+	int status = check(evidence, error);
+
+	*out = (struct verdict){.overall = VERDICT_NOT_ENOUGH};
+	if (status != 0) {
+		return status;
+	}
+	status = prepare(&judge, out);
+	if (status != 0) {
+		return error_set(error, status, "the losses by age can't be judged: %s",
+		                 status == -ENOMEM ? "out of memory"
+		                                   : "bins overlap or count more losses than queries");
+	}
+	out->timeout = judge.timeout;
+	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
+		out->findings[i] = (struct verdict_finding){.signature = (enum verdict_signature)i,
+		                                            .p_value = 1,
+		                                            .adjusted = 1,
+		                                            .effect = {NAN, NAN, NAN}};
+		fits[i] = signatures[i].test(&judge, &out->findings[i]);
+	}
+	adjust(out->findings);
+	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
+		out->findings[i].state = state_of(&judge, &out->findings[i], fits[i]);
+	}
+	settle_stale(evidence, out->findings);
+	conclude(&judge, out);
+	return 0;
+}

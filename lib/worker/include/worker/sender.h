@@ -1,0 +1,100 @@
+#pragma once
+// The sending side of a worker: from due time to wire. One sender belongs to one TX lcore, which alone calls
+// worker_sender_step(); the main lcore creates and frees it and may call worker_sender_stop() from outside. A sender writes its
+// tuples' `flow_sent` records, its side of the in-flight table and its stats_sender; it reads the receiver's `completed`.
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/units.h"
+#include "dns/query.h"
+#include "flow/ledger.h"
+#include "flow/mixer.h"
+#include "flow/policy.h"
+#include "flow/space.h"
+#include "load/pacer.h"
+#include "match/table.h"
+#include "packet/craft.h"
+#include "stats/counters.h"
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Frames of one burst, at the most: a ring's and a NIC's usual batch. */
+#define WORKER_BURST 32
+
+/** How many tuples a sender tries for one query before it waits: a full tuple must not cost unbounded time. */
+#define WORKER_TUPLE_TRIES 16
+
+/** One cohort on one sender. */
+struct worker_cohort {
+	struct flow_picker *picker;
+	uint32_t in_flight_limit; ///< per tuple, 0: as the table's depth allows
+	bool done;                ///< its policy has no further query (a sweep that ended)
+};
+
+/** Why a sender has nothing more to send. */
+enum worker_sender_state {
+	WORKER_SENDING,
+	WORKER_STOPPED,  ///< asked to stop
+	WORKER_FINISHED, ///< duration or number of queries reached, or every cohort is done
+};
+
+struct worker_sender {
+	// Read-only after creation.
+	uint16_t port, queue;
+	unsigned number; ///< worker number, 0..
+	bool resident;   ///< the pool's frames hold header and payload already: only what varies is written
+	struct rte_mempool *pool;
+	struct rte_ring *control; ///< frames that the receiver wants sent (ARP, ND, echo); NULL: another sender's job
+	const struct flow_space *space;
+	const struct dns_query_set *queries;
+	const struct packet_header *header;
+	struct match_table *table;
+	struct flow_sent *ledger; ///< indexed by tuple
+	struct stats_sender *stats;
+	struct worker_cohort *cohorts;
+	unsigned cohort_count;
+	uint64_t window;           ///< closed loop: queries in flight at most; 0: open loop
+	bool paced;                ///< a rate applies
+	unsigned burst;            ///< frames handed over at once, at most: 1 at low rates
+	uint64_t query_limit;      ///< this sender's share, UINT64_MAX: none
+	uint32_t question_stride;  ///< workers take every n-th line of the query file
+	ns_t end;                  ///< no query is sent from then on
+	ns_t patience;             ///< how long frames may wait for a port that takes none
+	const _Atomic uint64_t *completed; ///< queries of this sender that ended, written by the receiver
+	const _Atomic bool *stop;
+
+	// Hot, this lcore only.
+	struct load_pacer pacer __attribute__((aligned(64)));
+	struct flow_mixer mixer;
+	uint64_t sent;
+	uint32_t question;
+	bool blocked; ///< the query that is due was counted as throttled already
+	uint32_t pending_count;
+	ns_t pending_since;
+	struct rte_mbuf *pending[WORKER_BURST]; ///< crafted and staged, not yet accepted
+	uint16_t pending_cohort[WORKER_BURST];
+	ns_t pending_last_sent[WORKER_BURST]; ///< the tuple's last use before this query, to undo it
+
+	_Atomic int state __attribute__((aligned(64))); ///< enum worker_sender_state
+};
+
+/**
+ * Do what is due at `now`: send up to WORKER_BURST queries. Returns how many frames the port took. `now` never goes back.
+ */
+unsigned worker_sender_step(struct worker_sender *sender, ns_t now);
+
+/** When worker_sender_step() has something to do next, as far as the sender knows; NS_NEVER when only a reply can tell. */
+ns_t worker_sender_next(const struct worker_sender *sender, ns_t now);
+
+/** After the last step: withdraw what never left. The sender's lcore, or the main one when that has ended. */
+void worker_sender_finish(struct worker_sender *sender);
+
+static inline enum worker_sender_state worker_sender_state(const struct worker_sender *sender)
+{
+	return (enum worker_sender_state)atomic_load_explicit(&sender->state, memory_order_acquire);
+}

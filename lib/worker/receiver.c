@@ -1,0 +1,404 @@
+#include "worker/receiver.h"
+
+#include <rte_ethdev.h>
+#include <string.h>
+
+#include "neighbour.h"
+
+// The path of a reply: classify() parses the frame and finds its tuple, while the in-flight slot comes to the cache; settle() looks it
+// up and ends its query. Whatever a frame turns out to be, it is counted once.
+
+// A frame of a burst between the two passes.
+struct arrival {
+	struct rte_mbuf *mbuf; ///< NULL: done with
+	struct packet_view view;
+	struct dns_reply reply;
+	uint32_t tuple;
+};
+
+static void count(struct worker_receiver *receiver, enum stats_receiver_counter counter)
+{
+	receiver->stats->counters[counter]++;
+}
+
+static void completed(struct worker_link *link)
+{
+	// Single writer: a plain load and a release store.
+	atomic_store_explicit(&link->completed, atomic_load_explicit(&link->completed, memory_order_relaxed) + 1,
+			      memory_order_release);
+}
+
+// Tuples are numbered worker by worker, so the tables' ranges lie one behind the other.
+static struct worker_link *link_of(const struct worker_receiver *receiver, uint32_t tuple)
+{
+	struct worker_link *link = receiver->links;
+
+	while (tuple - link->table->first_tuple >= link->table->tuple_count) {
+		link++;
+	}
+	return link;
+}
+
+static bool question_matches(const void *queries, uint32_t question, const uint8_t *bytes, size_t length)
+{
+	return dns_question_matches((const struct dns_query_set *)queries, question, bytes, length);
+}
+
+static bool checksum_is_bad(const struct worker_receiver *receiver, const struct rte_mbuf *mbuf, const struct packet_view *view)
+{
+	enum packet_checksum checksum;
+
+	if ((mbuf->ol_flags & receiver->checksum_flags) != 0 &&
+	    ((mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD ||
+	     (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_BAD)) {
+		return true;
+	}
+	if (receiver->verify == WORKER_VERIFY_OFF) {
+		return false;
+	}
+	checksum = packet_checksum_verify(view);
+	return checksum == PACKET_CHECKSUM_BAD ||
+	       (checksum == PACKET_CHECKSUM_PARTIAL && receiver->verify != WORKER_VERIFY_PARTIAL);
+}
+
+static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address, uint16_t port)
+{
+	uint32_t ipv4;
+
+	if (family == ADDRESS_IPV6) {
+		return flow_space_lookup6(receiver->space, address, port);
+	}
+	memcpy(&ipv4, address, sizeof(ipv4));
+	return flow_space_lookup4(receiver->space, ipv4, port);
+}
+
+static bool is_service(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address, uint16_t port)
+{
+	return family == receiver->service.family && port == receiver->service_port &&
+	       memcmp(address, receiver->service.bytes, address_length(family)) == 0;
+}
+
+// A UDP datagram: find its tuple and parse its DNS message. False when that ends it.
+static bool classify_datagram(struct worker_receiver *receiver, struct arrival *arrival)
+{
+	const struct packet_view *view = &arrival->view;
+
+	arrival->tuple = lookup(receiver, view->family, view->destination, view->destination_port);
+	if (arrival->tuple == FLOW_TUPLE_NONE) {
+		count(receiver, STATS_FOREIGN);
+		return false;
+	}
+	switch (dns_reply_parse(view->payload, view->payload_length, receiver->want_nsid, &arrival->reply)) {
+	case DNS_REPLY_OK:
+		break;
+	default:
+		count(receiver, STATS_MALFORMED_DNS);
+		return false;
+	}
+	match_prefetch(link_of(receiver, arrival->tuple)->table, arrival->tuple,
+		       arrival->reply.id);
+	__builtin_prefetch(&receiver->ledger[arrival->tuple], 1);
+	return true;
+}
+
+static enum stats_receiver_counter refusal_counter(enum packet_unreachable reason)
+{
+	switch (reason) {
+	case PACKET_UNREACHABLE_PORT:
+		return STATS_REFUSED_PORT;
+	case PACKET_UNREACHABLE_HOST:
+	case PACKET_UNREACHABLE_NETWORK:
+		return STATS_REFUSED_HOST;
+	case PACKET_UNREACHABLE_ADMIN:
+		return STATS_REFUSED_ADMIN;
+	default:
+		return STATS_REFUSED_OTHER;
+	}
+}
+
+// An ICMP error: it refuses the query that it quotes. Returns false when that query is still being sent.
+static bool settle_refusal(struct worker_receiver *receiver, const struct packet_view *view, ns_t now)
+{
+	const struct packet_quote *quote = &view->quote;
+	uint32_t tuple = lookup(receiver, view->family, quote->source, quote->source_port);
+	struct match_query query;
+	struct worker_link *link;
+	unsigned cohort;
+
+	if (tuple == FLOW_TUPLE_NONE || !is_service(receiver, view->family, quote->destination, quote->destination_port)) {
+		count(receiver, STATS_ICMP_UNMATCHED);
+		return true;
+	}
+	link = link_of(receiver, tuple);
+	cohort = flow_space_cohort_of(receiver->space, tuple);
+	switch (match_refuse(link->table, tuple, quote->has_id ? quote->id : -1, now, &query)) {
+	case MATCH_IS_ANSWER:
+		count(receiver, refusal_counter(quote->reason));
+		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at, now - query.sent_at);
+		flow_answered_refusal(&receiver->ledger[tuple], now);
+		completed(link);
+		return true;
+	case MATCH_IS_EARLY:
+		return false;
+	case MATCH_IS_DUPLICATE:
+		count(receiver, STATS_DUPLICATE);
+		return true;
+	default:
+		count(receiver, STATS_ICMP_UNMATCHED);
+		return true;
+	}
+}
+
+static void count_answer(struct worker_receiver *receiver, const struct arrival *arrival, const struct match_query *query,
+			 ns_t now)
+{
+	const struct dns_reply *reply = &arrival->reply;
+	struct stats_receiver *stats = receiver->stats;
+	uint16_t backend = 0;
+
+	if (reply->nsid != NULL) {
+		backend = stats_backend_find(stats, reply->nsid, reply->nsid_length, false, now);
+		stats->backends[backend].answered++;
+	}
+	stats_count_answered(stats, flow_space_cohort_of(receiver->space, arrival->tuple), query->age_class, query->sent_at,
+			     now - query->sent_at);
+	stats_count_rcode(stats, reply->rcode);
+	stats->counters[STATS_REPLY_BYTES] += arrival->view.payload_length;
+	stats->counters[STATS_TRUNCATED] += reply->truncated;
+	flow_answered_answer(&receiver->ledger[arrival->tuple], now, backend == 0 ? FLOW_BACKEND_NONE : backend);
+}
+
+// A reply from another address than the service's: a client's connected socket would not see it, so its query stays in flight.
+static bool settle_wrong_source(struct worker_receiver *receiver, const struct arrival *arrival, enum match_result result, ns_t now)
+{
+	const struct packet_view *view = &arrival->view;
+	char text[ADDRESS_TEXT_SIZE];
+	struct address source;
+	uint16_t backend;
+
+	if (result == MATCH_IS_EARLY) {
+		return false;
+	}
+	if (result != MATCH_IS_ANSWER) {
+		count(receiver, STATS_UNEXPECTED);
+		return true;
+	}
+	count(receiver, STATS_WRONG_SOURCE);
+	source = packet_address(view, view->source);
+	address_format(&source, text);
+	backend = stats_backend_find(receiver->stats, (const uint8_t *)text, strlen(text), true, now);
+	receiver->stats->backends[backend].wrong_source++;
+	receiver->ledger[arrival->tuple].wrong_source++;
+	return true;
+}
+
+// A reply to one of our tuples. Returns false when its query is still being sent: try again later.
+static bool settle_reply(struct worker_receiver *receiver, const struct arrival *arrival, ns_t now)
+{
+	const struct packet_view *view = &arrival->view;
+	struct match_question question = {question_matches, receiver->queries, arrival->reply.question,
+					  arrival->reply.question_length};
+	struct worker_link *link = link_of(receiver, arrival->tuple);
+	bool from_service = is_service(receiver, view->family, view->source, view->source_port);
+	struct match_query query;
+	enum match_result result =
+		match_reply(link->table, arrival->tuple, arrival->reply.id, &question, from_service, now, &query);
+
+	if (!from_service) {
+		return settle_wrong_source(receiver, arrival, result, now);
+	}
+	switch (result) {
+	case MATCH_IS_ANSWER:
+		count_answer(receiver, arrival, &query, now);
+		completed(link);
+		break;
+	case MATCH_IS_LATE:
+		stats_count_late(receiver->stats, flow_space_cohort_of(receiver->space, arrival->tuple), query.age_class,
+				 query.sent_at);
+		receiver->ledger[arrival->tuple].late++;
+		break;
+	case MATCH_IS_DUPLICATE:
+		count(receiver, STATS_DUPLICATE);
+		receiver->ledger[arrival->tuple].duplicate++;
+		break;
+	case MATCH_IS_MISMATCH:
+		count(receiver, STATS_MISMATCH);
+		break;
+	case MATCH_IS_UNEXPECTED:
+		count(receiver, STATS_UNEXPECTED);
+		break;
+	case MATCH_IS_EARLY:
+		return false;
+	}
+	return true;
+}
+
+// First pass. True when the arrival goes on to settle().
+static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
+{
+	struct packet_view *view = &arrival->view;
+	enum packet_kind kind =
+		packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *), rte_pktmbuf_data_len(arrival->mbuf), view);
+
+	switch (kind) {
+	case PACKET_MALFORMED:
+		count(receiver, STATS_MALFORMED_FRAME);
+		return false;
+	case PACKET_FRAGMENT:
+		count(receiver, STATS_FRAGMENT);
+		return false;
+	case PACKET_OTHER:
+		count(receiver, STATS_OTHER);
+		return false;
+	default:
+		break;
+	}
+	if (checksum_is_bad(receiver, arrival->mbuf, view)) {
+		count(receiver, STATS_BAD_CHECKSUM);
+		return false;
+	}
+	if (kind == PACKET_UDP) {
+		return classify_datagram(receiver, arrival);
+	}
+	if (kind == PACKET_ICMP_UNREACHABLE) {
+		return true;
+	}
+	worker_neighbour_answer(receiver, view);
+	return false;
+}
+
+static bool settle(struct worker_receiver *receiver, const struct arrival *arrival, ns_t now)
+{
+	return arrival->view.kind == PACKET_UDP ? settle_reply(receiver, arrival, now)
+						: settle_refusal(receiver, &arrival->view, now);
+}
+
+static void put_aside(struct worker_receiver *receiver, struct rte_mbuf *mbuf, ns_t now)
+{
+	if (receiver->early_count == WORKER_EARLY) {
+		// More than all senders' bursts together: these can't be answers to queries that are being sent.
+		count(receiver, STATS_UNEXPECTED);
+		rte_pktmbuf_free(mbuf);
+		return;
+	}
+	count(receiver, STATS_EARLY);
+	receiver->early[receiver->early_count++] = (struct worker_early){mbuf, now};
+}
+
+// Replies that overtook the return of the burst call that sent their query: look whether it has been published since.
+static void retry_early(struct worker_receiver *receiver)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < receiver->early_count; i++) {
+		struct arrival arrival = {.mbuf = receiver->early[i].mbuf};
+
+		// The frame parsed well before: this pass only restores its view.
+		packet_parse(rte_pktmbuf_mtod(arrival.mbuf, const uint8_t *), rte_pktmbuf_data_len(arrival.mbuf), &arrival.view);
+		if (arrival.view.kind == PACKET_UDP) {
+			arrival.tuple = lookup(receiver, arrival.view.family, arrival.view.destination,
+					       arrival.view.destination_port);
+			dns_reply_parse(arrival.view.payload, arrival.view.payload_length, receiver->want_nsid, &arrival.reply);
+		}
+		if (settle(receiver, &arrival, receiver->early[i].arrived)) {
+			rte_pktmbuf_free(arrival.mbuf);
+		} else {
+			receiver->early[kept++] = receiver->early[i];
+		}
+	}
+	receiver->early_count = kept;
+}
+
+static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received, ns_t now)
+{
+	struct arrival arrivals[WORKER_RECEIVE_BURST];
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < received; i++) {
+		if (i + 4 < received) {
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 4], void *));
+		}
+		bytes += mbufs[i]->pkt_len;
+		arrivals[i].mbuf = mbufs[i];
+		if (!classify(receiver, &arrivals[i])) {
+			arrivals[i].mbuf = NULL;
+			rte_pktmbuf_free(mbufs[i]);
+		}
+	}
+	for (unsigned i = 0; i < received; i++) {
+		if (arrivals[i].mbuf == NULL) {
+			continue;
+		}
+		if (settle(receiver, &arrivals[i], now)) {
+			rte_pktmbuf_free(arrivals[i].mbuf);
+		} else {
+			put_aside(receiver, arrivals[i].mbuf, now);
+		}
+	}
+	receiver->stats->counters[STATS_RECEIVED] += received;
+	receiver->stats->counters[STATS_RECEIVED_BYTES] += bytes;
+}
+
+static void expire(struct worker_receiver *receiver, struct worker_link *link, ns_t now)
+{
+	struct match_query lost[WORKER_RECEIVE_BURST];
+	unsigned number;
+
+	do {
+		number = match_expire(link->table, now, lost, WORKER_RECEIVE_BURST);
+		for (unsigned i = 0; i < number; i++) {
+			struct flow_answered *record = &receiver->ledger[lost[i].tuple];
+			uint16_t backend = flow_answered_backend(record);
+
+			stats_count_lost(receiver->stats, flow_space_cohort_of(receiver->space, lost[i].tuple), lost[i].age_class,
+					 lost[i].sent_at);
+			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
+			flow_answered_loss(record, lost[i].sent_at);
+			completed(link);
+		}
+	} while (number == WORKER_RECEIVE_BURST);
+}
+
+unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
+{
+	struct rte_mbuf *mbufs[WORKER_RECEIVE_BURST];
+	unsigned total = 0;
+
+	if (receiver->early_count > 0) {
+		retry_early(receiver);
+	}
+	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
+		unsigned received = rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), mbufs,
+						     WORKER_RECEIVE_BURST);
+
+		if (received > 0) {
+			handle_burst(receiver, mbufs, received, now);
+		}
+		total += received;
+	}
+	for (unsigned i = 0; i < receiver->link_count; i++) {
+		expire(receiver, &receiver->links[i], now);
+	}
+	return total;
+}
+
+ns_t worker_receiver_next(const struct worker_receiver *receiver, ns_t now)
+{
+	ns_t next = NS_NEVER;
+
+	for (unsigned i = 0; i < receiver->link_count; i++) {
+		ns_t expiry = match_next_expiry(receiver->links[i].table, now);
+
+		next = expiry < next ? expiry : next;
+	}
+	return next;
+}
+
+void worker_receiver_finish(struct worker_receiver *receiver)
+{
+	for (unsigned i = 0; i < receiver->early_count; i++) {
+		rte_pktmbuf_free(receiver->early[i].mbuf);
+		count(receiver, STATS_UNEXPECTED);
+	}
+	receiver->early_count = 0;
+}

@@ -1,3 +1,0 @@
-#include "base/units.h"
-extern int worker_room;
-int worker_room;
