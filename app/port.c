@@ -352,17 +352,12 @@ void port_close(struct port *port)
 	(void)rte_eth_dev_close(port->id);
 }
 
-static unsigned pool_frames(unsigned frames)
-{
-	return (unsigned)fixed_power_of_two((uint64_t)frames + 1) - 1; // rte_mempool_create: 2^n - 1 uses memory best
-}
-
 struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache, int socket, struct error *error)
 {
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, pool_frames(frames), cache, 0, FRAME_ROOM, socket);
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, frames, cache, 0, FRAME_ROOM, socket);
 
 	if (pool == NULL) {
-		error_set(error, -ENOMEM, "no memory for %u frames of the pool '%s' (%s); raise --memory", pool_frames(frames), name,
+		error_set(error, -ENOMEM, "no memory for %u frames of the pool '%s' (%s); raise --memory", frames, name,
 			  rte_strerror(rte_errno));
 	}
 	return pool;
@@ -372,5 +367,5 @@ uint64_t port_pool_memory(unsigned frames)
 {
 	uint32_t object = rte_mempool_calc_obj_size((uint32_t)(sizeof(struct rte_mbuf) + FRAME_ROOM), 0, NULL);
 
-	return (uint64_t)pool_frames(frames) * (object + sizeof(void *)); // and its place in the pool's ring
+	return (uint64_t)frames * (object + sizeof(void *)); // and its place in the pool's ring
 }

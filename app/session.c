@@ -42,14 +42,20 @@ static bool has_director(const struct plan *plan)
 	return plan->port.driver == PLAN_DRIVER_DIRECTOR;
 }
 
+// Frames that a queue of the port holds. A packet socket's ring holds copies.
+static unsigned queue_frames(const struct plan *plan)
+{
+	return plan->port.driver == PLAN_DRIVER_AF_PACKET ? 0 : plan->port.ring_size;
+}
+
 static unsigned sender_frames(const struct plan *plan)
 {
-	return plan->port.ring_size + SPARE_FRAMES;
+	return queue_frames(plan) + SPARE_FRAMES;
 }
 
 static unsigned receive_frames(const struct plan *plan)
 {
-	return (unsigned)plan->port.receive_queues * plan->port.ring_size + SPARE_FRAMES;
+	return plan->port.receive_queues * queue_frames(plan) + SPARE_FRAMES;
 }
 
 // Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real servers' queues.
