@@ -1,8 +1,8 @@
-// What the loss model (lib/verdict, from the research's formulas) expects of a run, for the scripts of this folder: prints the bounds of
-// the number of queries lost as "LOW HIGH" at 99.9 % confidence.
+// What the loss model (lib/verdict, from the research's formulas) expects of a run, for the scripts of this
+// folder: prints the bounds of the number of queries lost as "LOW HIGH" at 99.9 % confidence.
 //   loss_bounds MECHANISM REUSE TUPLES RATE TIMEOUT HZ SERVERS SECONDS
-// A timer that fires in (T, T + g] moves all flows of a run together, by a phase that the client can't know: so LOW is that of T sharp, and
-// HIGH that of T + g.
+// A timer that fires in (T, T + g] moves all flows of a run together, by a phase that the client can't know:
+// so LOW is that of T sharp, and HIGH that of T + g.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,8 @@ int main(int count, char **arguments)
 	struct error error = {0};
 
 	if (count != 9) {
-		fprintf(stderr, "usage: loss_bounds MECHANISM REUSE TUPLES RATE TIMEOUT HZ SERVERS SECONDS\n");
+		fprintf(stderr,
+		        "usage: loss_bounds MECHANISM REUSE TUPLES RATE TIMEOUT HZ SERVERS SECONDS\n");
 		return 2;
 	}
 	model.mechanism = (enum verdict_mechanism)find(arguments[1], mechanisms, 5);
