@@ -316,6 +316,43 @@ static void a_plan_comes_through_as_it_is(void **state)
 	run_release(&run);
 }
 
+// ---- Memory that runs out
+
+static unsigned allocations_left;
+
+static void *allocate(size_t size)
+{
+	if (allocations_left == 0) {
+		return NULL;
+	}
+	allocations_left--;
+	return malloc(size);
+}
+
+// Whichever allocation fails, there is a whole document or none, and nothing leaks.
+static void a_document_without_memory_is_none(void **state)
+{
+	struct run run;
+	json_t *whole, *result = NULL;
+	unsigned failures = 0;
+
+	(void)state;
+	run_several_timeouts(&run);
+	whole = report_json(&run.input);
+	json_set_alloc_funcs(allocate, free);
+	for (unsigned allowed = 0; result == NULL; allowed++) {
+		allocations_left = allowed;
+		result = report_json(&run.input);
+		failures += result == NULL;
+	}
+	json_set_alloc_funcs(malloc, free);
+	assert_true(json_equal(result, whole));
+	assert_in_range(failures, 100, 100000);
+	json_decref(result);
+	json_decref(whole);
+	run_release(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +365,7 @@ int main(void)
 	        cmocka_unit_test(an_empty_run_has_null_where_there_is_no_number),
 	        cmocka_unit_test(a_contradiction_stands_in_the_accounts),
 	        cmocka_unit_test(text_that_is_no_utf8_still_gives_json),
+	        cmocka_unit_test(a_document_without_memory_is_none),
 	        cmocka_unit_test(a_plan_comes_through_as_it_is),
 	};
 

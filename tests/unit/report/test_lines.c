@@ -214,6 +214,24 @@ static void the_status_line_counts_since_the_last_one(void **state)
 	run_release(&run);
 }
 
+static void the_largest_numbers_fit_a_status_line(void **state)
+{
+	struct run run;
+	char text[REPORT_PROGRESS_SIZE];
+
+	(void)state;
+	run_init(&run, 1, timeouts, 1, 1);
+	run.input.requested_qps = 1e300;
+	run.snapshot.at = UINT64_MAX;
+	run.snapshot.total = (struct stats_totals){.sent = UINT64_MAX,
+	                                           .answered = UINT64_MAX,
+	                                           .refused = UINT64_MAX,
+	                                           .lost = UINT64_MAX,
+	                                           .outstanding = UINT64_MAX};
+	assert_in_range(report_progress(&run.input, NULL, text, sizeof(text)), 100, sizeof(text) - 1);
+	run_release(&run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +240,7 @@ int main(void)
 	        cmocka_unit_test(every_line_of_a_run_has_the_same_runid),
 	        cmocka_unit_test(the_summary_of_each_example_keeps_the_identity),
 	        cmocka_unit_test(a_line_that_has_no_memory_is_an_error),
+	        cmocka_unit_test(the_largest_numbers_fit_a_status_line),
 	        cmocka_unit_test(the_status_line_counts_since_the_last_one),
 	};
 

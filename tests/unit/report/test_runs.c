@@ -95,6 +95,10 @@ static void other_documents_are_refused(void **state)
 	expect_refused(result, "$.totals");
 	json_object_set_new(json_object_get(result, "totals"), "sent", json_integer(-1));
 	expect_refused(result, "$.totals.sent");
+	json_object_set_new(json_object_get(result, "totals"), "sent", json_integer(17));
+	json_object_set_new(json_object_get(result, "totals"), "answered", json_integer(INT64_MAX));
+	json_object_set_new(json_object_get(result, "totals"), "lost", json_integer(INT64_MAX));
+	expect_refused(result, "$.totals");
 	json_decref(result);
 	json_decref(list);
 	json_decref(empty);
