@@ -36,7 +36,7 @@ static int perform(const struct plan *plan, bool simulated)
 	if (rc < 0) {
 		goto close;
 	}
-	rc = output_open(&output, plan, SESSION_START, simulated, &error);
+	rc = output_open(&output, &session, SESSION_START, simulated, &error);
 	if (rc < 0) {
 		goto close;
 	}

@@ -20,6 +20,9 @@
 #define FRAME_ROOM (RTE_PKTMBUF_HEADROOM + 2048)
 #define PAIR_QUEUES 16
 
+// Frames of 2 KiB in a packet socket's ring, each way.
+#define AF_PACKET_FRAMES 8192u
+
 static const struct {
 	enum port_driver driver;
 	const char *name;    ///< DPDK's driver
@@ -162,9 +165,10 @@ static int open_virtual(const struct port_options *options, struct port *port, s
 					    "the interface is down; bring it up (ip link set %s up)", options->device);
 		}
 		if (options->driver == PORT_DRIVER_AF_PACKET) {
-			// One frame a block slot: the default 2 KiB frames in 4 KiB blocks; qdisc_bypass hands frames to the driver.
+			// Its rings have to bridge the time slices of a shared CPU; qdisc_bypass hands frames to the driver at once.
 			snprintf(device, sizeof(device), "%s0,iface=%s,qpairs=%u,framecnt=%u,qdisc_bypass=1", driver,
-				 options->device, queues, (unsigned)fixed_power_of_two(options->ring_size));
+				 options->device, queues,
+				 RTE_MAX((unsigned)fixed_power_of_two(options->ring_size), AF_PACKET_FRAMES));
 		} else {
 			snprintf(device, sizeof(device), "%s0,iface=%s,start_queue=0,queue_count=%u", driver, options->device,
 				 queues);
@@ -348,17 +352,12 @@ void port_close(struct port *port)
 	(void)rte_eth_dev_close(port->id);
 }
 
-static unsigned pool_frames(unsigned frames)
-{
-	return (unsigned)fixed_power_of_two((uint64_t)frames + 1) - 1; // rte_mempool_create: 2^n - 1 uses memory best
-}
-
 struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache, int socket, struct error *error)
 {
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, pool_frames(frames), cache, 0, FRAME_ROOM, socket);
+	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, frames, cache, 0, FRAME_ROOM, socket);
 
 	if (pool == NULL) {
-		error_set(error, -ENOMEM, "no memory for %u frames of the pool '%s' (%s); raise --memory", pool_frames(frames), name,
+		error_set(error, -ENOMEM, "no memory for %u frames of the pool '%s' (%s); raise --memory", frames, name,
 			  rte_strerror(rte_errno));
 	}
 	return pool;
@@ -366,6 +365,7 @@ struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache,
 
 uint64_t port_pool_memory(unsigned frames)
 {
-	// Object header and trailer of the mempool (64 bytes), the mbuf, and its room, on cache lines.
-	return (uint64_t)pool_frames(frames) * (64 + RTE_CACHE_LINE_ROUNDUP(sizeof(struct rte_mbuf) + FRAME_ROOM));
+	uint32_t object = rte_mempool_calc_obj_size((uint32_t)(sizeof(struct rte_mbuf) + FRAME_ROOM), 0, NULL);
+
+	return (uint64_t)frames * (object + sizeof(void *)); // and its place in the pool's ring
 }

@@ -58,7 +58,7 @@ int port_start(const struct port_options *options, struct port *port, struct rte
 /** Stop and close. */
 void port_close(struct port *port);
 
-/** A pool of frames for one owner. `frames` is rounded up to 2^n - 1. NULL with an error when there is no memory. */
+/** A pool of frames for one owner. NULL with an error when there is no memory. */
 struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache, int socket, struct error *error);
 
 /** Bytes that such a pool takes. */

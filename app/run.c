@@ -28,8 +28,7 @@ static bool is_drained(struct session *session, const struct run_result *result,
 	if (now < result->stopped + STRAGGLERS) {
 		return false;
 	}
-	worker_team_snapshot(session->team, &session->snapshot, now);
-	return session->snapshot.total.outstanding == 0;
+	return worker_team_in_flight(session->team) == 0;
 }
 
 static void finish(struct session *session, struct events *events, struct run_result *result, ns_t now)

@@ -14,6 +14,9 @@
 #define POOL_CACHE     256
 #define CONTROL_FRAMES 511
 
+// The model holds at most this many replies; more are dropped and counted.
+#define PENDING_MAX 262144
+
 // A locally administered address (IEEE 802, 8.4) for the model: nobody else on a ring.
 static const uint8_t director_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x02};
 static const uint8_t generator_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x01};
@@ -39,21 +42,39 @@ static bool has_director(const struct plan *plan)
 	return plan->port.driver == PLAN_DRIVER_DIRECTOR;
 }
 
+// Frames that a queue of the port holds. A packet socket's ring holds copies.
+static unsigned queue_frames(const struct plan *plan)
+{
+	return plan->port.driver == PLAN_DRIVER_AF_PACKET ? 0 : plan->port.ring_size;
+}
+
 static unsigned sender_frames(const struct plan *plan)
 {
-	return plan->port.ring_size + SPARE_FRAMES;
+	return queue_frames(plan) + SPARE_FRAMES;
 }
 
 static unsigned receive_frames(const struct plan *plan)
 {
-	return (unsigned)plan->port.receive_queues * plan->port.ring_size + SPARE_FRAMES;
+	return plan->port.receive_queues * queue_frames(plan) + SPARE_FRAMES;
+}
+
+// Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real servers' queues.
+static uint32_t director_pending_replies(const struct plan *plan)
+{
+	double held = 0;
+
+	for (unsigned i = 0; i < plan->director.backend_count; i++) {
+		const struct plan_backend *backend = &plan->director.backends[i];
+
+		held += plan->load.size_rate * ns_to_seconds(backend->service_time + 4 * plan->director.delay) * 2 + backend->queue;
+	}
+	held += 4.0 * plan->port.ring_size;
+	return held > PENDING_MAX ? PENDING_MAX : (uint32_t)fixed_power_of_two((uint64_t)held);
 }
 
 static unsigned director_frames(const struct plan *plan)
 {
-	struct director_options options = director_options_default();
-
-	return options.pending + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
+	return director_pending_replies(plan) + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
 }
 
 unsigned session_frame_mib(const struct plan *plan)
@@ -221,7 +242,8 @@ static int make_director(struct session *session, struct error *error)
 			.port = from->port,
 			.weight = from->weight,
 			.distribution = distributions[from->distribution],
-			.service_time = from->service_time + 2 * model->delay, // there and back
+			.service_time = from->service_time,
+			.delay = 4 * model->delay, // client, director, real server and back
 			.concurrency = from->concurrency,
 			.queue = from->queue,
 			.loss = from->loss,
@@ -234,11 +256,16 @@ static int make_director(struct session *session, struct error *error)
 		memcpy(to->nsid, from->nsid, sizeof(to->nsid));
 	}
 	options.ipvs = model->ipvs;
+	if (options.ipvs.first_jiffy == 0) {
+		// A kernel's timer wheel has any phase when a run begins: the lateness of expiry differs by the seed.
+		options.ipvs.first_jiffy = random_mix(plan->seed) >> 32;
+	}
 	options.services = &service;
 	options.service_count = 1;
 	options.backends = session->backends;
 	options.backend_count = model->backend_count;
 	options.proxy_neighbours = true;
+	options.pending = director_pending_replies(plan);
 	options.seed = plan->seed;
 	memcpy(options.mac, director_mac, sizeof(options.mac));
 	return director_create(&session->director, &options, session->director_pool, error);

@@ -253,6 +253,10 @@ static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
 	default:
 		break;
 	}
+	if (memcmp(view->frame + 6, receiver->mac, sizeof(receiver->mac)) == 0) {
+		count(receiver, STATS_OTHER); // a packet socket also sees what the kernel sends from this interface
+		return false;
+	}
 	if (checksum_is_bad(receiver, arrival->mbuf, view)) {
 		count(receiver, STATS_BAD_CHECKSUM);
 		return false;

@@ -10,12 +10,45 @@
 // The path of a query: due() says how many, choose() picks cohort, tuple and id, craft() writes the frame and stages the query in the
 // in-flight table, send() hands the burst to the port, account() counts what the port accepted and publishes it.
 
+// Take what was due before the end and will not be sent.
+static uint64_t leave_out(struct load_pacer *pacer, ns_t end)
+{
+	uint64_t count = 0;
+
+	while (load_pacer_next(pacer) < end && load_pacer_due(pacer, pacer->now, 1) > 0) {
+		load_pacer_take(pacer);
+		count++;
+	}
+	return count;
+}
+
 static bool is_due_by_window(const struct worker_sender *sender, uint64_t *room)
 {
 	uint64_t completed = atomic_load_explicit(sender->completed, memory_order_acquire);
 
 	*room = load_window_room(sender->window, sender->sent, completed);
 	return *room > 0;
+}
+
+static void count_skipped(struct worker_sender *sender)
+{
+	sender->stats->counters[STATS_SKIPPED] = load_pacer_skipped(&sender->pacer) + sender->leftover;
+}
+
+// The run is over when everything that was due before its end has left. What is later than the pacer's lag allows is not waited for.
+static bool is_past_end(struct worker_sender *sender, ns_t now)
+{
+	bool scheduled = sender->paced && !sender->pacer.unlimited;
+
+	if (now < sender->end) {
+		return false;
+	}
+	if (scheduled && load_pacer_next(&sender->pacer) < sender->end && now < sender->end + sender->pacer.max_lag) {
+		return false;
+	}
+	sender->leftover = scheduled ? leave_out(&sender->pacer, sender->end) : 0;
+	count_skipped(sender);
+	return true;
 }
 
 // How many queries may leave now.
@@ -26,13 +59,14 @@ static unsigned due(struct worker_sender *sender, ns_t now)
 	if (sender->window > 0 && !is_due_by_window(sender, &room)) {
 		return 0;
 	}
-	if (sender->sent >= sender->query_limit || now >= sender->end) {
+	if (sender->sent >= sender->query_limit || is_past_end(sender, now)) {
 		atomic_store_explicit(&sender->state, WORKER_FINISHED, memory_order_release);
 		return 0;
 	}
 	room = RTE_MIN(room, sender->query_limit - sender->sent);
 	room = RTE_MIN(room, (uint64_t)sender->burst);
-	return sender->paced ? load_pacer_due(&sender->pacer, now, (unsigned)room) : (unsigned)room;
+	// Nothing that is due after the end is sent, however late it is.
+	return sender->paced ? load_pacer_due(&sender->pacer, RTE_MIN(now, sender->end - 1), (unsigned)room) : (unsigned)room;
 }
 
 // A query that is due but can't be sent is counted once, however often it is tried.
@@ -312,7 +346,7 @@ unsigned worker_sender_step(struct worker_sender *sender, ns_t now)
 		return 0;
 	}
 	fill(sender, count, now);
-	sender->stats->counters[STATS_SKIPPED] = load_pacer_skipped(&sender->pacer);
+	count_skipped(sender);
 	return sender->pending_count > 0 ? send_pending(sender, now) : 0;
 }
 

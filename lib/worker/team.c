@@ -317,6 +317,17 @@ bool worker_team_is_done(const struct worker_team *team)
 	return true;
 }
 
+uint64_t worker_team_in_flight(const struct worker_team *team)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0; i < team->sender_count; i++) {
+		count += team->senders[i].sent -
+			 atomic_load_explicit(&team->receiver.links[i].completed, memory_order_acquire);
+	}
+	return count;
+}
+
 uint64_t worker_team_outstanding(const struct worker_team *team)
 {
 	uint64_t count = 0;

@@ -77,6 +77,9 @@ void worker_team_stop(struct worker_team *team);
 /** True when no sender sends any more. */
 bool worker_team_is_done(const struct worker_team *team);
 
+/** Queries in flight by the senders' and the receiver's running counts. Exact once no sender sends any more. */
+uint64_t worker_team_in_flight(const struct worker_team *team);
+
 /** Sum the counters of all lcores at `now`; see stats_snapshot_take. */
 void worker_team_snapshot(const struct worker_team *team, struct stats_snapshot *snapshot, ns_t now);
 
