@@ -172,11 +172,11 @@ int environment_start(const struct environment_options *options, struct environm
 	out->lcores = rte_lcore_count();
 	out->cpus = (unsigned)CPU_COUNT(&cpus);
 	out->huge = huge;
-	if (out->lcores < options->lcore_count) {
+	if (options->lcores != NULL && out->lcores < 2) {
 		rc = error_set_at(
 		        error, -EINVAL, "--lcores", 0, 0,
-		        "the map '%s' has %u lcores and this plan needs %u (main, senders, receiver)", map,
-		        out->lcores, options->lcore_count);
+		        "the map '%s' has %u lcore; two are the least, main and one that sends and receives",
+		        map, out->lcores);
 		rte_eal_cleanup();
 		return rc;
 	}
