@@ -52,10 +52,6 @@ static int finish_cohorts(const struct finish *f)
 	struct plan *plan = &f->draft->plan;
 	size_t count = json_array_size(list);
 
-	if (count > STATS_COHORTS) {
-		return config_error_at(f->builder, f->error, -EINVAL, "cohorts",
-		                       "found %zu cohorts; allowed are %d at the most", count, STATS_COHORTS);
-	}
 	plan->cohorts = calloc(count, sizeof(*plan->cohorts));
 	if (plan->cohorts == NULL) {
 		return no_memory(f);
