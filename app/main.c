@@ -12,6 +12,8 @@ static const struct {
 	{"run", command_run, "[CONFIG] [OPTIONS]", "send queries, match the replies, report the losses"},
 	{"simulate", command_simulate, "CONFIG [OPTIONS]", "the same against the director model, under a virtual clock"},
 	{"check", command_check, "[CONFIG] [OPTIONS]", "validate, and say what a run would do and need"},
+	{"compare", command_compare, "FIRST.json OTHER.json...", "results side by side, and whether they differ by more than chance"},
+	{"merge", command_merge, "OUT.json IN.json...", "the results of several boxes as one"},
 	{"schema", command_schema, "[--reference]", "print the JSON schema, or the reference, of configuration files"},
 };
 
@@ -21,7 +23,7 @@ static void usage(FILE *out)
 		     "Usage: staleflow COMMAND ...\n\n",
 		STALEFLOW_VERSION);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		fprintf(out, "  staleflow %-9s %-20s %s\n", commands[i].name, commands[i].usage, commands[i].help);
+		fprintf(out, "  staleflow %-9s %-24s %s\n", commands[i].name, commands[i].usage, commands[i].help);
 	}
 	fprintf(out, "\n'staleflow COMMAND --help' lists the options of a command.\n"
 		     "Example: staleflow run --iface eth1 -s 10.96.0.10 -d queries.txt -Q 100000 -l 60\n");
@@ -46,7 +48,7 @@ int main(int count, char **arguments)
 			return commands[i].run(count - 1, arguments + 1);
 		}
 	}
-	fprintf(stderr, "staleflow: there is no command '%s'; there is: run, simulate, check, schema. 'staleflow --help' says more\n",
+	fprintf(stderr, "staleflow: there is no command '%s'; there is: run, simulate, check, compare, merge, schema. 'staleflow --help' says more\n",
 		arguments[1]);
 	return STATUS_USAGE;
 }
