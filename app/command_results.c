@@ -17,35 +17,42 @@ struct results {
 	unsigned count;
 };
 
-static const char compare_usage[] =
-	"Usage: staleflow compare FIRST.json OTHER.json...\n\n"
-	"Print the results of runs (--json FILE) side by side: sent, completed and lost at each timeout, the 95 % interval of each loss\n"
-	"(Wilson), and for each later run whether its loss differs from the first's by more than chance (interval of the difference by\n"
-	"Newcombe). Where a result knows how its losses fall on ports, the intervals allow for it: the queries of one port share their\n"
-	"fate. Then it warns of what makes the runs hard to compare (rates, durations, timeouts, an interrupted run, a box that dropped\n"
-	"packets itself) and lists the settings that differ.\n\n"
-	"Exit status: 0, or 2 when a file is no result.\n\n"
-	"Example: staleflow compare before.json after.json\n";
+static const char compare_usage[] = "Usage: staleflow compare FIRST.json OTHER.json...\n\n"
+                                    "Print the results of runs (--json FILE) side by side: sent, completed "
+                                    "and lost at each timeout, the 95 % interval of each loss\n"
+                                    "(Wilson), and for each later run whether its loss differs from the "
+                                    "first's by more than chance (interval of the difference by\n"
+                                    "Newcombe). Where a result knows how its losses fall on ports, the "
+                                    "intervals allow for it: the queries of one port share their\n"
+                                    "fate. Then it warns of what makes the runs hard to compare (rates, "
+                                    "durations, timeouts, an interrupted run, a box that dropped\n"
+                                    "packets itself) and lists the settings that differ.\n\n"
+                                    "Exit status: 0, or 2 when a file is no result.\n\n"
+                                    "Example: staleflow compare before.json after.json\n";
 
-static const char merge_usage[] =
-	"Usage: staleflow merge OUT.json IN.json...\n\n"
-	"Add up the results of several boxes that ran side by side into one result; OUT may be - for standard output. Counters, latency\n"
-	"histograms, reuse ages and the time line add up exactly, interval 0 to interval 0; requested rates, tuples and CPUs too. Each\n"
-	"box's plan stands in plan.merged. Results with other timeouts, intervals or cohorts are refused. Give each box other source\n"
-	"addresses or ports, or a tuple is used by two.\n\n"
-	"Exit status: 0, 1 when OUT can't be written, 2 when a file is no result or does not fit the others.\n\n"
-	"Example: staleflow merge all.json box1.json box2.json\n";
+static const char merge_usage[] = "Usage: staleflow merge OUT.json IN.json...\n\n"
+                                  "Add up the results of several boxes that ran side by side into one "
+                                  "result; OUT may be - for standard output. Counters, latency\n"
+                                  "histograms, reuse ages and the time line add up exactly, interval 0 to "
+                                  "interval 0; requested rates, tuples and CPUs too. Each\n"
+                                  "box's plan stands in plan.merged. Results with other timeouts, intervals "
+                                  "or cohorts are refused. Give each box other source\n"
+                                  "addresses or ports, or a tuple is used by two.\n\n"
+                                  "Exit status: 0, 1 when OUT can't be written, 2 when a file is no result "
+                                  "or does not fit the others.\n\n"
+                                  "Example: staleflow merge all.json box1.json box2.json\n";
 
 static int load(struct results *results, const char *name, struct error *error)
 {
 	json_error_t reason;
 	json_t *document = strcmp(name, "-") == 0 ? json_loadf(stdin, JSON_REJECT_DUPLICATES, &reason)
-						  : json_load_file(name, JSON_REJECT_DUPLICATES, &reason);
+	                                          : json_load_file(name, JSON_REJECT_DUPLICATES, &reason);
 
 	if (document == NULL) {
 		// A file that can't be read has no line.
-		return error_set_at(error, -EINVAL, name, reason.line > 0 ? reason.line : 0, reason.line > 0 ? reason.column : 0,
-				    "%s; give a result that a run wrote with --json", reason.text);
+		return error_set_at(error, -EINVAL, name, reason.line > 0 ? reason.line : 0,
+		                    reason.line > 0 ? reason.column : 0,
+		                    "%s; give a result that a run wrote with --json", reason.text);
 	}
 	results->documents[results->count] = document;
 	results->names[results->count] = name;
@@ -87,14 +94,15 @@ static bool refuse(int count, char **arguments, int fewest, const char *usage, i
 			return true;
 		}
 		if (arguments[i][0] == '-' && arguments[i][1] != '\0') {
-			fprintf(stderr, "staleflow: %s: '%s' has no such option; it takes file names\n", arguments[i], arguments[0]);
+			fprintf(stderr, "staleflow: %s: '%s' has no such option; it takes file names\n",
+			        arguments[i], arguments[0]);
 			*status = STATUS_USAGE;
 			return true;
 		}
 	}
 	if (count - 1 < fewest) {
-		fprintf(stderr, "staleflow: '%s' needs %d files at least and got %d; --help says which\n", arguments[0], fewest,
-			count - 1);
+		fprintf(stderr, "staleflow: '%s' needs %d files at least and got %d; --help says which\n",
+		        arguments[0], fewest, count - 1);
 		*status = STATUS_USAGE;
 		return true;
 	}
@@ -112,7 +120,8 @@ int command_compare(int count, char **arguments)
 	}
 	if (load_all(&results, count - 1, arguments + 1, &error) < 0) {
 		status = options_fail(&error);
-	} else if (report_compare((const json_t *const *)results.documents, results.names, results.count, stdout) < 0) {
+	} else if (report_compare((const json_t *const *)results.documents, results.names, results.count,
+	                          stdout) < 0) {
 		error_set(&error, -EIO, "the comparison could not be written");
 		options_fail(&error);
 		status = STATUS_FAILED;
@@ -163,8 +172,8 @@ int command_merge(int count, char **arguments)
 	}
 	memset(&merged, 0, sizeof(merged));
 	if (load_all(&results, count - 2, arguments + 2, &error) < 0 ||
-	    report_result_merge(&merged, (const json_t *const *)results.documents, results.names, results.count, dns_rcode_name,
-				&error) < 0) {
+	    report_result_merge(&merged, (const json_t *const *)results.documents, results.names,
+	                        results.count, dns_rcode_name, &error) < 0) {
 		status = options_fail(&error);
 	} else if (write_result(&merged.input, arguments[1], &error) < 0) {
 		options_fail(&error);

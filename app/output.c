@@ -19,12 +19,14 @@ static FILE *open_file(const struct plan *plan, const char *path, const char *mo
 
 	if (file == NULL) {
 		error_set_at(error, -errno, option_of(plan, path), 0, 0,
-			     "can't write '%s': %s; name a file in a folder that exists and may be written", path, strerror(errno));
+		             "can't write '%s': %s; name a file in a folder that exists and may be written",
+		             path, strerror(errno));
 	}
 	return file;
 }
 
-// A report's file is written at the end; find out now that it can be. "a" leaves an older result as it is until then.
+// A report's file is written at the end; find out now that it can be. "a" leaves an older result as it is
+// until then.
 static int probe_file(const struct plan *plan, const char *path, struct error *error)
 {
 	FILE *file;
@@ -40,7 +42,8 @@ static int probe_file(const struct plan *plan, const char *path, struct error *e
 	return 0;
 }
 
-static int rhythm_open(struct output_rhythm *rhythm, const struct session *session, ns_t start, ns_t every, struct error *error)
+static int rhythm_open(struct output_rhythm *rhythm, const struct session *session, ns_t start, ns_t every,
+                       struct error *error)
 {
 	int rc = 0;
 
@@ -54,8 +57,8 @@ static int rhythm_open(struct output_rhythm *rhythm, const struct session *sessi
 }
 
 // Look at the counters; `previous` is NULL at the first look.
-static const struct stats_snapshot *rhythm_look(struct output_rhythm *rhythm, const struct session *session, ns_t now,
-						const struct stats_snapshot **previous)
+static const struct stats_snapshot *rhythm_look(struct output_rhythm *rhythm, const struct session *session,
+                                                ns_t now, const struct stats_snapshot **previous)
 {
 	struct stats_snapshot *current = &rhythm->looks[rhythm->turn];
 
@@ -78,25 +81,26 @@ static int describe_plan(struct output *output, const struct session *session, s
 		const struct flow_cohort *cohort = &session->team->space->cohorts[i];
 
 		output->cohorts[i] = (struct report_cohort){
-			.name = cohort->name,
-			.policy = flow_policy_name(cohort->policy.kind),
-			.control = cohort->control,
-			.tuples = cohort->tuple_count,
+		        .name = cohort->name,
+		        .policy = flow_policy_name(cohort->policy.kind),
+		        .control = cohort->control,
+		        .tuples = cohort->tuple_count,
 		};
 	}
 	output->report_plan = (struct report_plan){
-		.name = plan->name,
-		.description = plan->description,
-		.json = plan->json,
-		.digest = plan->digest,
-		.timeouts = plan->load.timeouts_given,
-		.cohorts = output->cohorts,
-		.histogram = plan->output.histogram,
+	        .name = plan->name,
+	        .description = plan->description,
+	        .json = plan->json,
+	        .digest = plan->digest,
+	        .timeouts = plan->load.timeouts_given,
+	        .cohorts = output->cohorts,
+	        .histogram = plan->output.histogram,
 	};
 	return 0;
 }
 
-int output_open(struct output *output, const struct session *session, ns_t start, bool simulated, struct error *error)
+int output_open(struct output *output, const struct session *session, ns_t start, bool simulated,
+                struct error *error)
 {
 	const struct plan *plan = session->plan;
 	bool terminal = isatty(STDERR_FILENO) == 1;
@@ -118,10 +122,12 @@ int output_open(struct output *output, const struct session *session, ns_t start
 		rc = error->code;
 	}
 	if (rc == 0) {
-		rc = rhythm_open(&output->intervals, session, start, output->jsonl != NULL ? plan->output.interval : 0, error);
+		rc = rhythm_open(&output->intervals, session, start,
+		                 output->jsonl != NULL ? plan->output.interval : 0, error);
 	}
 	if (rc == 0) {
-		rc = rhythm_open(&output->progress, session, start, terminal && !simulated ? plan->output.progress : 0, error);
+		rc = rhythm_open(&output->progress, session, start,
+		                 terminal && !simulated ? plan->output.progress : 0, error);
 	}
 	return rc;
 }
@@ -146,7 +152,8 @@ static double requested_rate(const struct plan *plan, ns_t sending)
 {
 	double count;
 
-	if (plan->load.profile.count == 0 || sending == 0 || load_profile_peak(&plan->load.profile) >= LOAD_UNLIMITED) {
+	if (plan->load.profile.count == 0 || sending == 0 ||
+	    load_profile_peak(&plan->load.profile) >= LOAD_UNLIMITED) {
 		return 0;
 	}
 	count = load_count_value(load_profile_queries_until(&plan->load.profile, sending));
@@ -154,29 +161,31 @@ static double requested_rate(const struct plan *plan, ns_t sending)
 }
 
 static struct report_input make_input(const struct output *output, const struct session *session,
-				      const struct stats_snapshot *snapshot, const struct run_result *result, ns_t now)
+                                      const struct stats_snapshot *snapshot, const struct run_result *result,
+                                      ns_t now)
 {
 	const struct plan *plan = output->plan;
 	ns_t ended = result != NULL ? result->ended : now, stopped = result != NULL ? result->stopped : now;
 	ns_t elapsed = ended > output->start ? ended - output->start : 0;
 	struct report_input input = {
-		.plan = &output->report_plan,
-		.snapshot = snapshot,
-		.in_flight = result != NULL ? result->outstanding : UINT64_MAX,
-		.wall_start_ns = output->simulated ? 0 : session->clock.wall_ns + (output->start - CLOCK_EPOCH),
-		.elapsed = elapsed,
-		.sending = stopped > output->start ? stopped - output->start : 0,
-		.header_octets = session->team->header.length,
-		.interrupted = result != NULL && result->interrupted,
-		.simulated = output->simulated,
-		.box = {.lcores = result != NULL ? result->lcores : 0,
-			.cpus = session->environment.cpus,
-			.senders = plan->lcores.senders,
-			.oversubscribed = result != NULL && result->oversubscribed,
-			.hugepages = session->environment.huge,
-			.driver = plan_driver_name(plan->port.driver),
-			.device = plan->port.device},
-		.rcode_name = dns_rcode_name,
+	        .plan = &output->report_plan,
+	        .snapshot = snapshot,
+	        .in_flight = result != NULL ? result->outstanding : UINT64_MAX,
+	        .wall_start_ns =
+	                output->simulated ? 0 : session->clock.wall_ns + (output->start - CLOCK_EPOCH),
+	        .elapsed = elapsed,
+	        .sending = stopped > output->start ? stopped - output->start : 0,
+	        .header_octets = session->team->header.length,
+	        .interrupted = result != NULL && result->interrupted,
+	        .simulated = output->simulated,
+	        .box = {.lcores = result != NULL ? result->lcores : 0,
+	                .cpus = session->environment.cpus,
+	                .senders = plan->lcores.senders,
+	                .oversubscribed = result != NULL && result->oversubscribed,
+	                .hugepages = session->environment.huge,
+	                .driver = plan_driver_name(plan->port.driver),
+	                .device = plan->port.device},
+	        .rcode_name = dns_rcode_name,
 	};
 
 	if (plan->load.duration != NS_NEVER && input.sending > plan->load.duration) {
@@ -190,17 +199,18 @@ static void write_line(struct output *output, json_t *line)
 {
 	if (report_line_write(line, output->jsonl) < 0 && !output->jsonl_failed) {
 		output->jsonl_failed = true;
-		fprintf(stderr, "staleflow: --jsonl: can't write '%s' any more: %s; the run goes on\n", output->plan->output.jsonl,
-			strerror(errno));
+		fprintf(stderr, "staleflow: --jsonl: can't write '%s' any more: %s; the run goes on\n",
+		        output->plan->output.jsonl, strerror(errno));
 	}
 }
 
-static void write_events(struct output *output, const struct report_input *input, const struct events *events, bool last)
+static void write_events(struct output *output, const struct report_input *input, const struct events *events,
+                         bool last)
 {
 	for (; output->events_written < events->count; output->events_written++) {
 		const struct scenario_record *record = &events->records[output->events_written];
 		bool running = events->commands[output->events_written].process != 0 ||
-			       (events->waiting && output->events_written + 1 == events->count);
+		               (events->waiting && output->events_written + 1 == events->count);
 
 		if (running && !last) {
 			return; // its exit status and output are not known yet
@@ -209,9 +219,11 @@ static void write_events(struct output *output, const struct report_input *input
 	}
 }
 
-static void write_interval(struct output *output, const struct session *session, const struct events *events, ns_t now)
+static void write_interval(struct output *output, const struct session *session, const struct events *events,
+                           ns_t now)
 {
-	const struct stats_snapshot *previous, *current = rhythm_look(&output->intervals, session, now, &previous);
+	const struct stats_snapshot *previous,
+	        *current = rhythm_look(&output->intervals, session, now, &previous);
 	struct report_input input = make_input(output, session, current, NULL, now);
 
 	if (!output->started) {
@@ -224,7 +236,8 @@ static void write_interval(struct output *output, const struct session *session,
 
 static void show_progress(struct output *output, const struct session *session, ns_t now)
 {
-	const struct stats_snapshot *previous, *current = rhythm_look(&output->progress, session, now, &previous);
+	const struct stats_snapshot *previous,
+	        *current = rhythm_look(&output->progress, session, now, &previous);
 	struct report_input input = make_input(output, session, current, NULL, now);
 	char line[REPORT_PROGRESS_SIZE];
 
@@ -262,7 +275,8 @@ ns_t output_next(const struct output *output)
 
 // The first error wins, and the other reports are written all the same.
 static void write_report(const struct output *output, const struct report_input *input, const char *path,
-			 int (*report)(const struct report_input *, FILE *, struct error *), struct error *error)
+                         int (*report)(const struct report_input *, FILE *, struct error *),
+                         struct error *error)
 {
 	struct error own = {0};
 	FILE *file;
@@ -305,13 +319,14 @@ static unsigned director_truth(const struct session *session, struct report_coun
 	out[count++] = (struct report_count){"refused", counters->refused};
 	out[count++] = (struct report_count){"unreachable", counters->unreachable};
 	for (unsigned i = 0; i < DIRECTOR_DROPS; i++) {
-		out[count++] = (struct report_count){director_drop_name((enum director_drop)i), counters->drops[i]};
+		out[count++] =
+		        (struct report_count){director_drop_name((enum director_drop)i), counters->drops[i]};
 	}
 	return count;
 }
 
-int output_finish(struct output *output, struct session *session, struct events *events, const struct run_result *result,
-		  struct error *error)
+int output_finish(struct output *output, struct session *session, struct events *events,
+                  const struct run_result *result, struct error *error)
 {
 	struct report_input input = make_input(output, session, &session->snapshot, result, result->ended);
 	const struct plan_output *files = &output->plan->output;
@@ -341,7 +356,8 @@ int output_finish(struct output *output, struct session *session, struct events 
 		write_report(output, &input, "-", report_text, error);
 	}
 	if (output->jsonl_failed) {
-		error_set_at(error, -EIO, "--jsonl", 0, 0, "'%s' is incomplete: writing failed on the way", files->jsonl);
+		error_set_at(error, -EIO, "--jsonl", 0, 0, "'%s' is incomplete: writing failed on the way",
+		             files->jsonl);
 	}
 	return error->code;
 }

@@ -83,7 +83,8 @@ int config_error_at(const struct config_builder *builder, struct error *error, i
 		return error_set_path(error, code, option, "", "%s", text);
 	}
 	snprintf(full, sizeof(full), "$%s%s", path[0] != '\0' ? "." : "", path);
-	return error_set_path(error, code, builder->source, full, "%s", text);
+	return error_set_path(error, code, builder->source[0] != '\0' ? builder->source : "command line",
+	                      full, "%s", text);
 }
 
 // The first list of cohorts decides, as config_set_option has it.

@@ -72,33 +72,73 @@ static int finish_cohorts(const struct finish *f)
 	return 0;
 }
 
+// Which kinds of events a key is for; "at", "do", "name" and "description" are for all.
+static bool has_use(enum scenario_kind kind, const char *name)
+{
+	if (strcmp(name, "backend") == 0) {
+		return scenario_kind_needs_backend(kind);
+	}
+	if (strcmp(name, "command") == 0) {
+		return kind == SCENARIO_EXEC;
+	}
+	if (strcmp(name, "address") == 0 || strcmp(name, "port") == 0) {
+		return kind == SCENARIO_ADD;
+	}
+	if (strcmp(name, "weight") == 0) {
+		return kind == SCENARIO_ADD || kind == SCENARIO_SET_WEIGHT;
+	}
+	if (strcmp(name, "timeout") == 0) {
+		return kind == SCENARIO_SET_TIMEOUT;
+	}
+	if (strcmp(name, "on") == 0) {
+		return kind == SCENARIO_SET_EXPIRE_NODEST;
+	}
+	return strcmp(name, "roll") != 0 || kind == SCENARIO_ROLL;
+}
+
+static int finish_event(const struct finish *f, const json_t *item, const char *place)
+{
+	struct config_event event = {0};
+	struct error reason = {0};
+	const char *name;
+	json_t *value;
+	int rc;
+
+	if (json_object_get(item, "do") == NULL) {
+		return config_error_at(f->builder, f->error, -EINVAL, place,
+		                       "needs a key \"do\": what is to happen");
+	}
+	rc = config_fill(f->builder, item, CONFIG_SCOPE_EVENT, "scenario[]", place, &event, f->error);
+	json_object_foreach ((json_t *)(uintptr_t)item, name, value) {
+		if (rc == 0 && !has_use(event.event.kind, name)) {
+			rc = config_error_at(f->builder, f->error, -EINVAL, place,
+			                     "an event of kind %s has no use for \"%s\"; leave it out",
+			                     scenario_kind_name(event.event.kind), name);
+		}
+	}
+	if (rc == 0) {
+		event.event.command = event.command;
+		event.event.value = event.event.kind == SCENARIO_SET_EXPIRE_NODEST ? event.on : event.timeout;
+		rc = scenario_add(&f->draft->plan.scenario, &event.event, &reason);
+		if (rc < 0) {
+			config_error_at(f->builder, f->error, rc, place, "%s", reason.text);
+		}
+	}
+	config_fill_release(CONFIG_SCOPE_EVENT, &event);
+	return rc;
+}
+
 static int finish_events(const struct finish *f)
 {
 	const json_t *item;
 	size_t i;
 
 	json_array_foreach (json_object_get(f->tree, "scenario"), i, item) {
-		struct config_event event = {0};
-		struct error reason = {0};
 		char place[CONFIG_PATH_SIZE];
 		int rc;
 
 		snprintf(place, sizeof(place), "scenario[%zu]", i);
-		if (json_object_get(item, "do") == NULL) {
-			return config_error_at(f->builder, f->error, -EINVAL, place,
-			                       "needs a key \"do\": what is to happen");
-		}
-		rc = config_fill(f->builder, item, CONFIG_SCOPE_EVENT, "scenario[]", place, &event, f->error);
-		if (rc == 0) {
-			event.event.command = event.command;
-			event.event.value =
-			        event.event.kind == SCENARIO_SET_EXPIRE_NODEST ? event.on : event.timeout;
-			rc = scenario_add(&f->draft->plan.scenario, &event.event, &reason);
-			if (rc < 0) {
-				config_error_at(f->builder, f->error, rc, place, "%s", reason.text);
-			}
-		}
-		config_fill_release(CONFIG_SCOPE_EVENT, &event);
+		rc = finish_event(f, item, place);
 		if (rc < 0) {
 			return rc;
 		}

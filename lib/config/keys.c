@@ -187,7 +187,7 @@ const struct config_key config_keys[] = {
 	       "How long to send; without it, until the profile, the queries or the runs end, or until interrupted."),
 	OPTION("load.queries", CONFIG_COUNT, RUN(query_limit), NULL, 1, 1e18, NULL, "count", "N", "Queries to send in all."),
 	OPTION("load.runs", CONFIG_COUNT, RUN(runs), NULL, 1, 1e9, "n", "runs", "N", "Times through the query file."),
-	OPTION("load.timeouts", CONFIG_TIMEOUTS, RUN(timeouts), "5s", 0, TIMEOUT_MAX_SECONDS, "t", "timeout", "TIMES",
+	OPTION("load.timeouts", CONFIG_TIMEOUTS, RUN(timeouts), "5s", 0.000001, TIMEOUT_MAX_SECONDS, "t", "timeout", "TIMES",
 	       "When a query counts as lost. Of several the largest rules; loss is reported at each, from the same run."),
 	OPTION("load.max_lag", CONFIG_DURATION, RUN(plan.load.max_lag), "10ms", 0.000001, 10, NULL, "max-lag", "TIME",
 	       "Lateness that the pacer makes good; queries later than that are skipped and counted."),

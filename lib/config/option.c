@@ -209,39 +209,45 @@ static int set_object(struct config_builder *builder, const struct config_key *o
 	                                object->argument);
 }
 
+static const struct config_alias *find_alias(const char *option)
+{
+	for (unsigned i = 0; i < config_alias_count; i++) {
+		if (strcmp(config_aliases[i].option, option) == 0) {
+			return &config_aliases[i];
+		}
+	}
+	return NULL;
+}
+
 int config_set_option(struct config_builder *builder, const char *option, const char *value,
                       struct error *error)
 {
 	const struct config_key *key = find(option);
-	const char *overrides = key != NULL ? key->overrides : NULL;
-	bool alone = key != NULL && key->argument == NULL;
+	const struct config_alias *alias = key == NULL ? find_alias(option) : NULL;
+	const char *argument = key != NULL ? key->argument : NULL;
 	struct error reason = {0};
 	char shown[72];
 	int rc;
 
 	snprintf(shown, sizeof(shown), "%s%.64s", option[0] != '\0' && option[1] == '\0' ? "-" : "--",
 	         option);
-	for (unsigned i = 0; key == NULL && i < config_alias_count; i++) {
-		if (strcmp(config_aliases[i].option, option) == 0 && value == NULL) {
-			key = config_key_find(config_aliases[i].path);
-			overrides = config_aliases[i].overrides;
-			value = config_aliases[i].value;
-		}
-	}
-	if (key == NULL) {
+	if (key == NULL && alias == NULL) {
 		return error_set_path(error, -EINVAL, shown, "", "no such option; --help lists them");
 	}
-	if (alone && value != NULL) {
+	if (argument == NULL && value != NULL) {
 		return error_set_path(error, -EINVAL, shown, "", "takes no argument, but \"%.60s\" was given",
 		                      value);
 	}
-	if (!alone && value == NULL) {
-		return error_set_path(error, -EINVAL, shown, "", "needs an argument, %s", key->argument);
+	if (argument != NULL && value == NULL) {
+		return error_set_path(error, -EINVAL, shown, "", "needs an argument, %s", argument);
 	}
-	if (key->type == CONFIG_OBJECT) {
+	if (alias != NULL) {
+		rc = set_value(builder, config_key_find(alias->path), alias->value, shown, alias->overrides,
+		               &reason);
+	} else if (key->type == CONFIG_OBJECT) {
 		rc = set_object(builder, key, value, shown, &reason);
 	} else {
-		rc = set_value(builder, key, alone ? "true" : value, shown, overrides, &reason);
+		rc = set_value(builder, key, value != NULL ? value : "true", shown, key->overrides, &reason);
 	}
 	return rc < 0 ? error_set_path(error, rc, shown, "", "%s", reason.text) : 0;
 }

@@ -70,9 +70,7 @@ int ipvs_create(struct ipvs **out, const struct ipvs_options *options, struct er
 		                 options->connections);
 	}
 	memset(ipvs->heads, 0xff, buckets * sizeof(*ipvs->heads));
-	for (uint32_t i = 0; i < options->connections; i++) {
-		ipvs->connections[i].hash_next = i + 1 < options->connections ? i + 1 : TABLE_NONE;
-	}
+	ipvs->free = TABLE_NONE;
 	*out = ipvs;
 	return 0;
 }

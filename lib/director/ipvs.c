@@ -290,7 +290,7 @@ const struct ipvs_counters *ipvs_counters(const struct ipvs *ipvs)
 void ipvs_table_foreach(const struct ipvs *ipvs, bool (*visit)(void *context, const struct ipvs_entry *entry),
                         void *context)
 {
-	for (uint32_t i = 0; i < ipvs->options.connections; i++) {
+	for (uint32_t i = 0; i < ipvs->top; i++) {
 		const struct connection *c = &ipvs->connections[i];
 		struct ipvs_entry entry;
 

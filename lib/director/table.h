@@ -89,7 +89,8 @@ struct ipvs {
 	struct conntrack *conntracks;
 	uint32_t *heads;
 	uint32_t mask;
-	uint32_t free;
+	uint32_t free; ///< list of those that were used and are free again
+	uint32_t top;  ///< none from here on was ever used: what walks the table stops here
 	uint32_t count;
 	struct service **services;
 	uint16_t service_count;

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "document.h"
+#include "parts.h"
 #include "rows.h"
 
 // Keys are those of DNS-OARC's dns-metrics (dns-metrics.schema.json) where they mean the same: runid,

@@ -139,9 +139,10 @@ static void write_heading(const struct report_input *input, FILE *file)
 	const struct report_plan *plan = input->plan;
 
 	if (plan->name != NULL && plan->name[0] != '\0') {
-		fprintf(file, "%s%s%s\n", plan->name,
-		        plan->description != NULL && plan->description[0] != '\0' ? ": " : "",
-		        plan->description != NULL ? plan->description : "");
+		report_table_write_line(plan->name, file);
+		fputs(plan->description != NULL && plan->description[0] != '\0' ? ": " : "", file);
+		report_table_write_line(plan->description != NULL ? plan->description : "", file);
+		fputc('\n', file);
 	}
 	if (input->simulated) {
 		fputs("Simulated: the director is a model and time is virtual.\n", file);

@@ -20,7 +20,9 @@ QUERIES
 
 # Sources that the kernel doesn't own: it would answer replies to closed ports with ICMP errors of its own.
 start_capture "$work/all.pcap" 'udp port 53'
-"$build/app/staleflow" run --iface client -s 10.53.255.53 -d queries -Q "$rate" -l "$seconds" -a 10.53.1.1-10.53.1.16 \
+# On a machine of two CPUs NSD, tcpdump and the lcores take turns: rings and lag bridge the time slices.
+echo '{"port": {"interface": "client", "ring_size": 32768}, "load": {"max_lag": "1s"}}' >plan.json
+nice -n -10 "$build/app/staleflow" run plan.json -s 10.53.255.53 -d queries -Q "$rate" -l "$seconds" -a 10.53.1.1-10.53.1.16 \
 	-x 2000-9999 --policy sequential --nsid -t 2s --json result.json >run.log 2>&1 || fail 'staleflow run'
 stop_capture
 

@@ -158,6 +158,32 @@ static void window_1_a_closed_port_refuses_before_it_is_silent(void **state)
 	assert_int_equal(sum(losses.fresh, 23, 25), 2 * PORTS / 2);
 }
 
+static void window_2_the_replies_in_flight_come_from_the_pod(void **state)
+{
+	struct device device;
+
+	(void)state;
+	prepare_update(&device);
+	device.backends[0].service_time = 100 * NS_PER_MS;
+	device.backends[1].service_time = 100 * NS_PER_MS;
+	device_open(&device);
+	for (unsigned i = 0; i < 3000; i++) {
+		if (i == 1500) {
+			apply(&device, 1.5, SCENARIO_REMOVE, "b");
+		}
+		ask(&device, i / 1000.0, (uint16_t)(1000 + i % 200));
+		replies(&device, i / 1000.0);
+	}
+	replies(&device, 10);
+	// Q s / k = 50, less what the removed pod no longer got in the two jiffies until the flush.
+	assert_in_range(director_counters(device.director)->own_source, 38, 50);
+	assert_int_equal(director_counters(device.director)->answered +
+	                         director_counters(device.director)->own_source,
+	                 3000);
+	check_balance(&device);
+	device_close(&device);
+}
+
 static void window_3_lazy_expiry_loses_one_query_a_port(void **state)
 {
 	struct device device;
@@ -224,6 +250,7 @@ int main(void)
 	        cmocka_unit_test(a_long_lameduck_and_a_flush_lose_nothing),
 	        cmocka_unit_test(window_1_a_short_lameduck_loses_a_share_of_all),
 	        cmocka_unit_test(window_1_a_closed_port_refuses_before_it_is_silent),
+	        cmocka_unit_test(window_2_the_replies_in_flight_come_from_the_pod),
 	        cmocka_unit_test(window_3_lazy_expiry_loses_one_query_a_port),
 	        cmocka_unit_test(window_4_kept_entries_are_silent_for_a_timeout),
 	        cmocka_unit_test(window_5_weight_zero_never_recovers_ports_in_use),

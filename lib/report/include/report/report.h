@@ -19,7 +19,10 @@
 /** Room for a response code's name, terminator included. */
 #define REPORT_RCODE_TEXT_SIZE 32
 /** Room that holds any status line, terminator included. */
-#define REPORT_PROGRESS_SIZE 192
+#define REPORT_PROGRESS_SIZE 256
+
+/** Runs side by side, at the most. */
+#define REPORT_RUNS 63
 
 /** What is said about a cohort besides its numbers. */
 struct report_cohort {
@@ -148,6 +151,6 @@ int report_json_check(const json_t *result, const char *source, struct error *er
 
 /**
  * Write runs side by side: rows sent, completed and lost for each timeout, one column a run. `results` have
- * passed report_json_check(). Returns 0, -EIO or -ENOMEM.
+ * passed report_json_check(). Returns 0, -E2BIG above REPORT_RUNS runs, -EIO or -ENOMEM.
  */
 int report_side_by_side(const json_t *const *results, const char *const *titles, unsigned count, FILE *file);
