@@ -131,6 +131,19 @@ static void read_input(const struct report_reader *reader, const json_t *documen
 	input->director = input->director_count > 0 ? out->director : NULL;
 }
 
+static int check_accounts(const struct report_reader *reader, const json_t *document)
+{
+	const json_t *accounts = json_object_get(document, "accounts");
+	const char *why = report_read_text(accounts, "error");
+
+	if (json_is_true(json_object_get(accounts, "consistent"))) {
+		return 0;
+	}
+	return error_set_path(reader->error, -EINVAL, reader->source, "$.accounts",
+	                      "the run's accounts contradict each other, so its numbers can't be used%s%s",
+	                      why != NULL ? ": " : "", why != NULL ? why : "");
+}
+
 static int read_counts(const struct report_reader *reader, const json_t *document,
                        report_rcode_name_of rcode_name, const struct stats_shape *shape,
                        struct report_result *out)
@@ -164,6 +177,9 @@ int report_result_read_as(struct report_result *out, const json_t *document, con
 
 	memset(out, 0, sizeof(*out));
 	rc = report_json_check(document, source, error);
+	if (rc == 0) {
+		rc = check_accounts(&reader, document);
+	}
 	if (rc == 0) {
 		rc = report_read_shape(&reader, document, intervals, &shape, out->timeouts);
 	}
