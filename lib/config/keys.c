@@ -279,7 +279,7 @@ const struct config_key config_keys[] = {
 	OPTION("output.jsonl", CONFIG_TEXT, RUN(plan.output.jsonl), NULL, 0, 0, NULL, "jsonl", "FILE", "Write a line of JSON an interval while running."),
 	OPTION("output.csv", CONFIG_TEXT, RUN(plan.output.csv), NULL, 0, 0, NULL, "csv", "FILE", "Write the time line as CSV."),
 	OPTION("output.interval", CONFIG_DURATION, RUN(plan.output.interval), "1s", 0.001, 86400, NULL, "interval", "TIME", "Length of the time line's intervals."),
-	OPTION("output.progress", CONFIG_DURATION, RUN(plan.output.progress), "0", 0, 86400, "S", "progress", "TIME", "Print a status line this often; 0: never."),
+	OPTION("output.progress", CONFIG_DURATION, RUN(plan.output.progress), "1s", 0, 86400, "S", "progress", "TIME", "On a terminal, show a status line this often; 0: never."),
 	OPTION("output.verbose", CONFIG_BOOL, RUN(plan.output.verbose), "false", 0, 0, "v", "verbose", NULL, "Say more about what is going on."),
 	OPTION("output.histogram", CONFIG_BOOL, RUN(plan.output.histogram), "false", 0, 0, NULL, "histogram", NULL, "Print the latency histogram as kubernetes/perf-tests reads it."),
 

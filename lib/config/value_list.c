@@ -1,6 +1,7 @@
 // Values with a grammar of their own: lists, ranges, profiles.
 #include "value.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -203,19 +204,24 @@ int config_parse_subnet(const struct config_key *key, const json_t *value, void 
 int config_parse_mac(const struct config_key *key, const json_t *value, void *to, struct error *error)
 {
 	struct plan_mac *mac = to;
-	unsigned b[6];
-	char end;
+	const char *text = json_string_value(value);
+	unsigned any = 0;
 
-	if (!json_is_string(value) || strlen(json_string_value(value)) != 17 ||
-	    strspn(json_string_value(value), "0123456789abcdefABCDEF:") != 17 ||
-	    sscanf(json_string_value(value), "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4],
-	           &b[5], &end) != 6) {
+	// "02:00:00:00:00:01": 17 characters, a colon after every second.
+	if (text == NULL || strlen(text) != 17) {
 		return config_refuse(key, value, error);
 	}
 	for (unsigned i = 0; i < 6; i++) {
-		mac->bytes[i] = (uint8_t)b[i];
+		char digits[3] = {text[3 * i], text[3 * i + 1], '\0'};
+
+		if (!isxdigit((unsigned char)digits[0]) || !isxdigit((unsigned char)digits[1]) ||
+		    (i < 5 && text[3 * i + 2] != ':')) {
+			return config_refuse(key, value, error);
+		}
+		mac->bytes[i] = (uint8_t)strtoul(digits, NULL, 16);
+		any |= mac->bytes[i];
 	}
-	if ((mac->bytes[0] & 1) != 0 || (b[0] | b[1] | b[2] | b[3] | b[4] | b[5]) == 0) {
+	if ((mac->bytes[0] & 1) != 0 || any == 0) {
 		return error_set(
 		        error, -EINVAL,
 		        "%s is a group's address or no station's; allowed is the MAC address of one station",

@@ -114,6 +114,35 @@ static void interval_lines_add_up_for_any_run(void **state)
 	}
 }
 
+// What a snapshot of running lcores may hold of the squares: the halves of two different sums.
+static void torn_squares_give_no_absurd_deviation(void **state)
+{
+	struct stats_snapshot previous;
+	struct error error = {0};
+	struct run run;
+
+	(void)state;
+	run_init(&run, 1, timeouts, 1, 2);
+	assert_int_equal(stats_snapshot_init(&previous, &run.shape, &error), 0);
+	run_send(&run, 5, 0, RUN_FIRST_USE, 0, RUN_ANSWERED, NS_PER_MS);
+	run_take(&run, NS_PER_SEC, false);
+	previous.latency_all.count = 1;
+	for (unsigned i = 0; i < 3; i++) {
+		json_t *line, *latency;
+
+		previous.latency_all.square_high = i == 1;
+		previous.latency_all.square_low = i == 2 ? UINT64_MAX : 0;
+		run.snapshot.latency_all.square_high = i == 0;
+		line = through_file(report_interval_line(&run.input, &previous));
+		latency = json_object_get(line, "response_latency");
+		assert_in_range(get(latency, "stddev"), 0, get(latency, "max"));
+		assert_in_range(get(latency, "avg"), get(latency, "min"), get(latency, "max"));
+		json_decref(line);
+	}
+	stats_snapshot_release(&previous);
+	run_release(&run);
+}
+
 static void the_header_says_whose_run_it_is(void **state)
 {
 	struct run run;
@@ -236,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(interval_lines_add_up_for_any_run),
+	        cmocka_unit_test(torn_squares_give_no_absurd_deviation),
 	        cmocka_unit_test(the_header_says_whose_run_it_is),
 	        cmocka_unit_test(every_line_of_a_run_has_the_same_runid),
 	        cmocka_unit_test(the_summary_of_each_example_keeps_the_identity),
