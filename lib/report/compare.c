@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "difference.h"
+#include "read.h"
 #include "rows.h"
 #include "table.h"
 
@@ -30,17 +31,11 @@ static bool read_clusters(const json_t *document, struct verdict_clusters *out)
 
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		const json_t *object = json_object_get(json_array_get(list, i), "clusters");
-		struct verdict_clusters one = {
-		        .clusters = (uint64_t)count_at(object, "tuples"),
-		        .trials = (uint64_t)count_at(object, "queries"),
-		        .events = (uint64_t)count_at(object, "lost"),
-		        .trials_squared = (uint64_t)count_at(object, "queries_squared"),
-		        .events_squared = (uint64_t)count_at(object, "lost_squared"),
-		        .products = (uint64_t)count_at(object, "products"),
-		};
+		const struct report_reader reader = {"", &(struct error){0}};
+		struct verdict_clusters one;
 
-		if (!json_is_object(object)) {
+		report_read_clusters(&reader, json_array_get(list, i), "", &one);
+		if (one.clusters == 0) {
 			return false;
 		}
 		verdict_clusters_merge(out, &one);

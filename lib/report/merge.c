@@ -196,6 +196,16 @@ static int keep_texts(struct report_result *into, struct report_result *from, st
 	return 0;
 }
 
+// Boxes send from tuples of their own, so their sums add up; unknown in one is unknown in all.
+static void add_clusters(struct verdict_clusters *into, const struct verdict_clusters *from)
+{
+	if (into->clusters == 0 || from->clusters == 0) {
+		memset(into, 0, sizeof(*into));
+	} else {
+		verdict_clusters_merge(into, from);
+	}
+}
+
 static int add(struct report_result *into, struct report_result *from, const char *source,
                struct error *error)
 {
@@ -217,6 +227,7 @@ static int add(struct report_result *into, struct report_result *from, const cha
 		bool known = into->cohorts[i].tuples > 0 && from->cohorts[i].tuples > 0;
 
 		into->cohorts[i].tuples = known ? into->cohorts[i].tuples + from->cohorts[i].tuples : 0;
+		add_clusters(&into->cohorts[i].clusters, &from->cohorts[i].clusters);
 	}
 	add_box(&a->box, &b->box);
 	a->in_flight = into->snapshot.total.outstanding;

@@ -74,6 +74,22 @@ bool report_read_bool(const struct report_reader *reader, const json_t *object, 
 	return json_is_true(value);
 }
 
+void report_read_clusters(const struct report_reader *reader, const json_t *cohort, const char *at,
+                          struct verdict_clusters *out)
+{
+	const json_t *object = json_object_get(cohort, "clusters");
+
+	memset(out, 0, sizeof(*out));
+	if (object != NULL) {
+		out->clusters = report_read_count(reader, object, at, "tuples");
+		out->trials = report_read_count(reader, object, at, "queries");
+		out->events = report_read_count(reader, object, at, "lost");
+		out->trials_squared = report_read_count(reader, object, at, "queries_squared");
+		out->events_squared = report_read_count(reader, object, at, "lost_squared");
+		out->products = report_read_count(reader, object, at, "products");
+	}
+}
+
 const char *report_read_text(const json_t *object, const char *key)
 {
 	return json_string_value(json_object_get(object, key));

@@ -28,6 +28,10 @@ ns_t report_read_time(const struct report_reader *reader, const json_t *object, 
 bool report_read_bool(const struct report_reader *reader, const json_t *object, const char *at,
                       const char *key);
 
+/** How losses fall on tuples, of a cohort's object; all 0 when it does not say. */
+void report_read_clusters(const struct report_reader *reader, const json_t *cohort, const char *at,
+                          struct verdict_clusters *out);
+
 /** A string that lives as long as the document; NULL when it is null or missing. */
 const char *report_read_text(const json_t *object, const char *key);
 

@@ -48,6 +48,7 @@ static void read_cohorts(const struct report_reader *reader, const json_t *docum
 		if (json_object_get(object, "tuples") != NULL) {
 			cohorts[i].tuples = report_read_count(reader, object, "$.cohorts[]", "tuples");
 		}
+		report_read_clusters(reader, object, "$.cohorts[].clusters", &cohorts[i].clusters);
 	}
 }
 
