@@ -286,6 +286,10 @@ const struct config_key config_keys[] = {
 	OPTION("output.progress", CONFIG_DURATION, RUN(plan.output.progress), "1s", 0, 86400, "S", "progress", "TIME", "On a terminal, show a status line this often; 0: never."),
 	OPTION("output.verbose", CONFIG_BOOL, RUN(plan.output.verbose), "false", 0, 0, "v", "verbose", NULL, "Say more about what is going on."),
 	OPTION("output.histogram", CONFIG_BOOL, RUN(plan.output.histogram), "false", 0, 0, NULL, "histogram", NULL, "Print the latency histogram as kubernetes/perf-tests reads it."),
+	OPTION("output.ledger", CONFIG_TEXT, RUN(plan.output.ledger), NULL, 0, 0, NULL, "ledger", "FILE",
+	       "Write what happened on each source port used, as CSV, or as JSON lines when the name ends in .jsonl."),
+	OPTION("output.pcap", CONFIG_TEXT, RUN(plan.output.pcap), NULL, 0, 0, NULL, "pcap", "FILE",
+	       "Write the lost queries, and the replies that were late, repeated, unexpected or refusals, as pcapng."),
 
 	GROUP("lcores", "CPUs and memory."),
 	OPTION("lcores.map", CONFIG_TEXT, RUN(plan.lcores.map), NULL, 0, 0, NULL, "lcores", "MAP", "Lcores and their CPUs, as EAL's --lcores has it; without it, chosen."),
