@@ -140,7 +140,7 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 		count(receiver, refusal_counter(quote->reason));
 		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at,
 		                    now - query.sent_at);
-		flow_answered_refusal(&receiver->ledger[tuple], now);
+		flow_answered_refusal(&receiver->ledger[tuple], query.id, now);
 		completed(link);
 		return true;
 	case MATCH_IS_EARLY:
@@ -196,7 +196,8 @@ static bool settle_wrong_source(struct worker_receiver *receiver, const struct a
 	address_format(&source, text);
 	backend = stats_backend_find(receiver->stats, (const uint8_t *)text, strlen(text), true, now);
 	receiver->stats->backends[backend].wrong_source++;
-	receiver->ledger[arrival->tuple].wrong_source++;
+	receiver->ledger[arrival->tuple].wrong_source +=
+	        receiver->ledger[arrival->tuple].wrong_source < UINT16_MAX;
 	return true;
 }
 
@@ -372,7 +373,7 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 			                 flow_space_cohort_of(receiver->space, lost[i].tuple),
 			                 lost[i].age_class, lost[i].sent_at);
 			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
-			flow_answered_loss(record, lost[i].sent_at);
+			flow_answered_loss(record, lost[i].id, lost[i].sent_at);
 			completed(link);
 		}
 	} while (number == WORKER_RECEIVE_BURST);
