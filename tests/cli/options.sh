@@ -22,7 +22,7 @@ simulate() {
 # run OPTIONS...: against NSD over the pair.
 run() {
 	used run "$@"
-	"$build/app/staleflow" run -s 10.53.255.53 -l 0.3 -Q 1000 --json result.json "$@" >output.log 2>error.log ||
+	"$build/app/staleflow" run -s 10.53.255.53 -l 0.3 -Q 1000 --max-lag 5s --json result.json "$@" >output.log 2>error.log ||
 		fail "run $*: $(< error.log)"
 }
 
@@ -134,6 +134,9 @@ assert_match '--histogram' '#histogram [0-9.]+ [0-9]+' "$(< output.log)"
 used --json
 "$build/app/staleflow" simulate --director -s 10.96.0.10 -l 0.2 --generate example.com --json - | jq -e .totals.sent >/dev/null ||
 	fail '--json -'
+simulate --generate example.com --ledger ledger.csv --pcap capture.pcapng
+assert_equal 'queries in the ledger' 200 "$(awk -F, 'NR > 1 {sent += $3} END {print sent}' ledger.csv)"
+expect .plan.output.pcap capture.pcapng
 for help in -h --help; do
 	used "$help"
 	assert_match "$help" 'Usage: staleflow run ' "$("$build/app/staleflow" run $help)"
@@ -203,6 +206,12 @@ run -d queries --iface client --verify on -t 100ms
 expect '.totals.bad_checksum > 200' true
 run -d queries --iface client --verify off
 expect .totals.answered 300
+
+# --- commands that take results ---
+"$build/app/staleflow" compare seven.json result.json >output.log || fail "compare: $(< output.log)"
+assert_match 'compare' 'seven.json.*result.json' "$(tr '\n' ' ' <output.log)"
+"$build/app/staleflow" merge merged.json seven.json seven.json 2>error.log || fail "merge: $(< error.log)"
+assert_equal 'merged' "$(jq '2 * .totals.sent' seven.json)" "$(jq .totals.sent merged.json)"
 
 # --- nothing was left out ---
 "$build/app/staleflow" run --help | grep -oE '^  (-.|  )[ ,] (--[a-z-]+)?' | grep -oE -- '-+[a-zA-Z][a-z-]*' | sort -u >options
