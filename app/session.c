@@ -14,6 +14,11 @@
 #define POOL_CACHE     256
 #define CONTROL_FRAMES 511
 
+// Between two rounds of the main lcore (10 ms, and the time that a write takes): records of lost queries and
+// of unusual frames for the capture file, 12 MiB together.
+#define CAPTURE_QUERIES 65536
+#define CAPTURE_FRAMES  4096
+
 // The model holds at most this many replies; more are dropped and counted.
 #define PENDING_MAX 262144
 
@@ -349,6 +354,7 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	                                  : 0,
 	        .pools = session->pools,
 	        .control_pool = session->control_pool,
+	        .capture = plan->output.pcap != NULL ? (struct capture *)(uintptr_t)&session->capture : NULL,
 	};
 	memcpy(out->header.source_mac, session->port.mac, sizeof(out->header.source_mac));
 	memcpy(out->header.destination_mac, session->next_hop, sizeof(out->header.destination_mac));
@@ -401,6 +407,12 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	if (rc < 0) {
 		return rc;
 	}
+	if (plan->output.pcap != NULL) {
+		rc = capture_init(&session->capture, CAPTURE_QUERIES, CAPTURE_FRAMES, error);
+		if (rc < 0) {
+			return rc;
+		}
+	}
 	session_team_options(session, &options);
 	rc = worker_team_create(&session->team, &options, error);
 	if (rc == 0) {
@@ -413,6 +425,7 @@ void session_close(struct session *session)
 {
 	stats_snapshot_release(&session->snapshot);
 	worker_team_free(session->team);
+	capture_release(&session->capture);
 	director_destroy(session->director);
 	free(session->backends);
 	if (session->port_opened) {
