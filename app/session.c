@@ -18,6 +18,9 @@
 // of unusual frames for the capture file, 12 MiB together.
 #define CAPTURE_QUERIES 65536
 #define CAPTURE_FRAMES  4096
+// DPDK's heap holds devices besides frames, and its free memory comes in pieces.
+#define DEVICE_MEMORY (8u << 20)
+#define HEAP_SLACK    (24u << 20)
 
 // The model holds at most this many replies; more are dropped and counted.
 #define PENDING_MAX 262144
@@ -86,7 +89,7 @@ static unsigned director_frames(const struct plan *plan)
 	return director_pending_replies(plan) + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
 }
 
-unsigned session_frame_mib(const struct plan *plan)
+uint64_t session_frame_memory(const struct plan *plan)
 {
 	uint64_t bytes = plan->lcores.senders * port_pool_memory(sender_frames(plan)) +
 	                 port_pool_memory(receive_frames(plan)) + port_pool_memory(CONTROL_FRAMES);
@@ -94,8 +97,14 @@ unsigned session_frame_mib(const struct plan *plan)
 	if (has_director(plan)) {
 		bytes += port_pool_memory(director_frames(plan));
 	}
-	// Rings, device data and the heap's own slack.
-	return (unsigned)((bytes + bytes / 8) >> 20) + 32;
+	return bytes + bytes / 8 + DEVICE_MEMORY; // an eighth: caches, the ends of pages
+}
+
+unsigned session_heap_mib(const struct plan *plan)
+{
+	unsigned needed = (unsigned)((session_frame_memory(plan) + HEAP_SLACK) >> 20);
+
+	return RTE_MAX(plan->lcores.memory_mib, needed);
 }
 
 static int start_environment(struct session *session, enum session_kind kind, struct error *error)
@@ -108,7 +117,7 @@ static int start_environment(struct session *session, enum session_kind kind, st
 	        .lcore_count = kind == SESSION_VIRTUAL
 	                               ? 1
 	                               : lcore_count(plan->lcores.senders, has_director(plan), cpus),
-	        .memory_mib = RTE_MAX(plan->lcores.memory_mib, session_frame_mib(plan)),
+	        .memory_mib = session_heap_mib(plan),
 	        .pages = (enum environment_pages)plan->lcores.hugepages,
 	        .pci_address = plan->port.driver == PLAN_DRIVER_PCI ? plan->port.device : NULL,
 	        .extra = plan->lcores.eal,
