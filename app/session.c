@@ -290,7 +290,8 @@ static int make_director(struct session *session, struct error *error)
 		memcpy(to->nsid, from->nsid, sizeof(to->nsid));
 	}
 	options.ipvs = model->ipvs;
-	// More connections than tuples (and as many templates) there can't be: a table of that size stays in the CPU's caches.
+	// More connections than tuples (and as many templates) there can't be: a table of that size stays in
+	// the CPU's caches.
 	options.ipvs.connections = RTE_MIN(options.ipvs.connections, table_room(plan));
 	if (options.ipvs.first_jiffy == 0) {
 		// A kernel's timer wheel has any phase when a run begins: the lateness of expiry differs by
@@ -303,6 +304,9 @@ static int make_director(struct session *session, struct error *error)
 	options.backend_count = model->backend_count;
 	options.proxy_neighbours = true;
 	options.pending = director_pending_replies(plan);
+	options.faults = model->faults;
+	options.icmp_ratelimit = model->icmp_ratelimit;
+	options.icmp_msgs_per_sec = model->icmp_msgs_per_sec;
 	options.seed = plan->seed;
 	memcpy(options.mac, director_mac, sizeof(options.mac));
 	return director_create(&session->director, &options, session->director_pool, error);
