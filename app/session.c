@@ -249,6 +249,13 @@ static int find_next_hop(struct session *session, struct error *error)
 	                         session->next_hop, error);
 }
 
+static uint32_t table_room(const struct plan *plan)
+{
+	uint64_t tuples = flow_space_tuples(plan->cohorts, plan->cohort_count);
+
+	return (uint32_t)RTE_MIN(fixed_power_of_two(2 * tuples + 1024), UINT64_C(1) << 31);
+}
+
 static int make_director(struct session *session, struct error *error)
 {
 	static const enum backend_distribution distributions[] = {[PLAN_CONSTANT] = BACKEND_CONSTANT,
@@ -287,6 +294,9 @@ static int make_director(struct session *session, struct error *error)
 		memcpy(to->nsid, from->nsid, sizeof(to->nsid));
 	}
 	options.ipvs = model->ipvs;
+	// More connections than tuples (and as many templates) there can't be: a table of that size stays in
+	// the CPU's caches.
+	options.ipvs.connections = RTE_MIN(options.ipvs.connections, table_room(plan));
 	if (options.ipvs.first_jiffy == 0) {
 		// A kernel's timer wheel has any phase when a run begins: the lateness of expiry differs by
 		// the seed.
@@ -298,6 +308,9 @@ static int make_director(struct session *session, struct error *error)
 	options.backend_count = model->backend_count;
 	options.proxy_neighbours = true;
 	options.pending = director_pending_replies(plan);
+	options.faults = model->faults;
+	options.icmp_ratelimit = model->icmp_ratelimit;
+	options.icmp_msgs_per_sec = model->icmp_msgs_per_sec;
 	options.seed = plan->seed;
 	memcpy(options.mac, director_mac, sizeof(options.mac));
 	return director_create(&session->director, &options, session->director_pool, error);
