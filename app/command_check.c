@@ -230,6 +230,12 @@ int command_check(int count, char **arguments)
 
 int command_schema(int count, char **arguments)
 {
+	if (count > 1 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0)) {
+		printf("Usage: staleflow schema [--reference]\n\n"
+		       "Print the JSON schema of configuration files; with --reference all settings, as "
+		       "Markdown.\n");
+		return STATUS_OK;
+	}
 	if (count > 1 && strcmp(arguments[1], "--reference") == 0) {
 		config_describe(stdout);
 		return STATUS_OK;

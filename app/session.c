@@ -149,6 +149,7 @@ static void port_options_from(const struct plan *plan, struct port_options *out)
 	        .offload = plan->port.offload == PLAN_OFFLOAD_AUTO,
 	        .promiscuous = plan->port.promiscuous || plan->port.source_mac.present,
 	        .link_timeout = plan->port.link_timeout,
+	        .verbose = plan->output.verbose,
 	};
 }
 
@@ -245,8 +246,9 @@ static int find_next_hop(struct session *session, struct error *error)
 	memcpy(options.own.mac, session->port.mac, sizeof(options.own.mac));
 	options.own.address = plan->cohorts[0].ranges[0].first;
 	clock_start(&session->clock);
-	return resolve_neighbour(&session->port, &options, session->control_pool, &session->clock,
-	                         session->next_hop, error);
+	return resolve_neighbour(&session->port, &options,
+	                         plan->service.gateway.family != ADDRESS_NONE ? "--gateway" : "--server",
+	                         session->control_pool, &session->clock, session->next_hop, error);
 }
 
 static uint32_t table_room(const struct plan *plan)
