@@ -1,10 +1,9 @@
 #include "worker/sender.h"
 
-#include <endian.h>
 #include <rte_ethdev.h>
 #include <string.h>
 
-#include "dns/label.h"
+#include "craft.h"
 #include "load/window.h"
 
 // The path of a query: due() says how many, choose() picks cohort, tuple and id, craft() writes the frame and
@@ -135,44 +134,14 @@ static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out,
 	return false;
 }
 
-static struct packet_source source_of(const struct flow_space *space, uint32_t tuple)
-{
-	struct flow_source from = flow_space_source(space, tuple);
-	struct packet_source source = {.port = from.port};
-	uint32_t ipv4;
-
-	if (from.family == ADDRESS_IPV4) {
-		memcpy(&ipv4, from.address, sizeof(ipv4));
-		return packet_source_ipv4(be32toh(ipv4), from.port);
-	}
-	memcpy(source.ipv6, from.address, sizeof(source.ipv6));
-	source.sum = packet_sum(from.address, sizeof(source.ipv6));
-	return source;
-}
-
 static void craft(struct worker_sender *sender, struct rte_mbuf *mbuf, uint32_t tuple, uint16_t id,
                   uint32_t question)
 {
 	const struct packet_header *header = sender->header;
-	const struct dns_query_set *queries = sender->queries;
-	const struct dns_query *query =
-	        &queries->queries[queries->generated != DNS_GENERATED_NONE ? 0 : question];
-	struct packet_payload payload = {.wire = query->wire, .length = query->length, .sum = query->sum};
-	struct packet_source source = source_of(sender->space, tuple);
-	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-	uint32_t label_sum = 0;
+	struct worker_query query = {tuple, id, question};
 
-	if (!sender->resident) {
-		packet_craft(frame, header, &source, &payload, id);
-	}
-	if (queries->generated != DNS_GENERATED_NONE) {
-		label_sum = dns_label_write_sum(queries, question,
-		                                frame + header->length + queries->label_offset);
-	}
-	if (sender->resident || label_sum != 0) {
-		packet_patch(frame, header, &source, &payload, id, label_sum);
-	}
-	mbuf->data_len = (uint16_t)(header->length + query->length);
+	mbuf->data_len = worker_craft(rte_pktmbuf_mtod(mbuf, uint8_t *), header, sender->space,
+	                              sender->queries, &query, sender->resident);
 	mbuf->pkt_len = mbuf->data_len;
 	mbuf->ol_flags = header->offload.flags;
 	mbuf->l2_len = header->offload.l2_length;

@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "base/units.h"
+#include "capture/capture.h"
 #include "dns/query.h"
 #include "dns/reply.h"
 #include "flow/ledger.h"
@@ -63,6 +64,7 @@ struct worker_receiver {
 	struct rte_mempool *control_pool;
 	struct rte_ring *control; ///< to the sender that sends our answers to ARP, ND and echo
 	struct stats_receiver *stats;
+	struct capture *capture; ///< NULL: none
 
 	// This lcore only.
 	unsigned early_count;
