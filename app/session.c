@@ -14,6 +14,10 @@
 #define POOL_CACHE     256
 #define CONTROL_FRAMES 511
 
+// An XDP socket's memory is the receive pool: its fill, completion and both packet rings, and the copies that
+// it sends.
+#define AF_XDP_FRAMES 16384
+
 // Between two rounds of the main lcore (10 ms, and the time that a write takes): records of lost queries and
 // of unusual frames for the capture file, 12 MiB together.
 #define CAPTURE_QUERIES 65536
@@ -64,7 +68,12 @@ static unsigned sender_frames(const struct plan *plan)
 
 static unsigned receive_frames(const struct plan *plan)
 {
-	return plan->port.receive_queues * queue_frames(plan) + SPARE_FRAMES;
+	unsigned per_queue = queue_frames(plan);
+
+	if (plan->port.driver == PLAN_DRIVER_AF_XDP) {
+		per_queue += AF_XDP_FRAMES;
+	}
+	return plan->port.receive_queues * per_queue + SPARE_FRAMES;
 }
 
 // Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real
