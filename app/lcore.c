@@ -85,7 +85,8 @@ int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step o
 	}
 	plan->roles[next].receiver = &team->receiver;
 	for (unsigned i = 0; i < plan->count; i++) {
-		plan->roles[i].yields = plan->oversubscribed;
+		// With every CPU polling, whoever answers on this box (and this process's own main thread) needs to be let in.
+		plan->roles[i].yields = plan->count >= cpus;
 	}
 	return 0;
 }

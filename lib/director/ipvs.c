@@ -252,6 +252,21 @@ bool ipvs_packet_out(struct ipvs *ipvs, ns_t now, const struct address *client, 
 	return true;
 }
 
+bool ipvs_find_reply(struct ipvs *ipvs, ns_t now, const struct address *client, uint16_t client_port,
+                     uint16_t server, uint16_t *service)
+{
+	uint32_t index = TABLE_NONE;
+
+	table_advance(ipvs, now);
+	if (ipvs->services_listed > 0) {
+		index = table_find_reply(ipvs, client, client_port, server);
+	}
+	if (index != TABLE_NONE) {
+		*service = ipvs->connections[index].service;
+	}
+	return index != TABLE_NONE;
+}
+
 void ipvs_expire(struct ipvs *ipvs, ns_t now)
 {
 	table_advance(ipvs, now);

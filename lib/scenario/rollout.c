@@ -234,7 +234,7 @@ struct fleet {
 	size_t count;
 };
 
-static int fleet_add(struct fleet *fleet, const struct scenario_event *event, struct error *error)
+static int fleet_add(struct fleet *fleet, const struct scenario_backend *backend, struct error *error)
 {
 	struct scenario_backend *grown = realloc(fleet->backends, (fleet->count + 1) * sizeof(*grown));
 
@@ -242,9 +242,7 @@ static int fleet_add(struct fleet *fleet, const struct scenario_event *event, st
 		return error_set(error, -ENOMEM, "no memory for a real server");
 	}
 	fleet->backends = grown;
-	grown[fleet->count] = (struct scenario_backend){
-	        .address = event->address, .port = event->port, .weight = event->weight};
-	memcpy(grown[fleet->count].name, event->backend, sizeof(event->backend));
+	grown[fleet->count] = *backend;
 	fleet->count++;
 	return 0;
 }
@@ -261,23 +259,32 @@ static void fleet_remove(struct fleet *fleet, const char *name)
 	}
 }
 
-static int expand_event(const struct scenario_event *event, struct fleet *fleet, struct scenario *out,
-                        struct error *error)
+/** What an event does to the fleet. `known` are the real servers at the start: one that was removed may be
+ * restored. */
+static int fleet_follow(struct fleet *fleet, const struct scenario_event *event,
+                        const struct scenario_backend *known, size_t count, struct error *error)
 {
-	if (event->kind == SCENARIO_ROLL) {
-		return scenario_expand_roll(&event->roll, fleet->backends, fleet->count, event->at, out,
-		                            fleet->backends, error);
-	}
+	struct scenario_backend added = {
+	        .address = event->address, .port = event->port, .weight = event->weight};
+
 	if (event->kind == SCENARIO_REMOVE) {
 		fleet_remove(fleet, event->backend);
-	} else if (event->kind == SCENARIO_ADD) {
-		int result = fleet_add(fleet, event, error);
-
-		if (result != 0) {
-			return result;
+		return 0;
+	}
+	if (event->kind == SCENARIO_ADD) {
+		memcpy(added.name, event->backend, sizeof(added.name));
+		return fleet_add(fleet, &added, error);
+	}
+	if (event->kind != SCENARIO_RESTORE) {
+		return 0;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(known[i].name, event->backend) == 0) {
+			fleet_remove(fleet, event->backend);
+			return fleet_add(fleet, &known[i], error);
 		}
 	}
-	return scenario_add(out, event, error);
+	return 0;
 }
 
 int scenario_expand(struct scenario *scenario, const struct scenario_backend *backends, size_t count,
@@ -295,7 +302,17 @@ int scenario_expand(struct scenario *scenario, const struct scenario_backend *ba
 		memcpy(fleet.backends, backends, count * sizeof(*backends));
 	}
 	for (size_t i = 0; i < scenario->count && result == 0; i++) {
-		result = expand_event(&scenario->events[i], &fleet, &out, error);
+		const struct scenario_event *event = &scenario->events[i];
+
+		if (event->kind == SCENARIO_ROLL) {
+			result = scenario_expand_roll(&event->roll, fleet.backends, fleet.count, event->at,
+			                              &out, fleet.backends, error);
+			continue;
+		}
+		result = fleet_follow(&fleet, event, backends, count, error);
+		if (result == 0) {
+			result = scenario_add(&out, event, error);
+		}
 	}
 	if (result == 0) {
 		scenario_clear(scenario);

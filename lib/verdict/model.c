@@ -36,6 +36,13 @@ int verdict_model_check(const struct verdict_model *model, struct error *error)
 			                 limits[i].least);
 		}
 	}
+	if (model->granularity > model->timeout) {
+		return error_set(error, -EINVAL,
+		                 "the loss model's granularity is %g s; it must be at most the timeout, %g s "
+		                 "(the timer "
+		                 "wheel's is an eighth of it)",
+		                 model->granularity, model->timeout);
+	}
 	return 0;
 }
 
@@ -141,9 +148,12 @@ double verdict_model_variance(const struct verdict_model *model, double t)
 		// New connections draw their server again: only queries of one connection share their fate.
 		double pairs =
 		        is_random(model) ? model_random_pairs(model, t) : model_sequential_pairs(model, t);
+		// How much the number of a tuple's queries scatters more than a Poisson's; nothing if it is
+		// one.
+		double scatter = is_random(model) ? 0 : of.second - of.first - of.first * of.first;
 
-		return model->tuples * (share * of.first + 2 * share * (1 - share) * pairs +
-		                        share * share * (of.second - of.first - of.first * of.first));
+		return model->tuples *
+		       fmax(0, share * of.first + 2 * share * (1 - share) * pairs + share * share * scatter);
 	}
 	return model->tuples * fmax(0, share * of.second - share * share * of.first * of.first);
 }

@@ -167,6 +167,13 @@ static enum verdict_state state_of(const struct judge *judge, const struct verdi
 	}
 }
 
+static void rule_out(struct verdict_finding *finding)
+{
+	if (finding->state != VERDICT_NOT_TESTED) {
+		finding->state = VERDICT_RULED_OUT;
+	}
+}
+
 /** Of those that stale losses may bear, the more particular one wins. */
 static void settle_stale(const struct verdict_evidence *evidence, struct verdict_finding *findings)
 {
@@ -175,10 +182,10 @@ static void settle_stale(const struct verdict_evidence *evidence, struct verdict
 	size_t length = strlen(kept->statement);
 
 	if (findings[VERDICT_LAZY_EXPIRY].state == VERDICT_SHOWN) {
-		kept->state = VERDICT_RULED_OUT;
-		weight->state = VERDICT_RULED_OUT;
+		rule_out(kept);
+		rule_out(weight);
 	} else if (weight->state == VERDICT_SHOWN) {
-		kept->state = VERDICT_RULED_OUT;
+		rule_out(kept);
 	} else if (kept->state == VERDICT_SHOWN && evidence->again_sent == 0) {
 		snprintf(kept->statement + length, sizeof(kept->statement) - length,
 		         "; no tuple was used twice, and so lazy expiry would look the same");
@@ -235,6 +242,8 @@ static double queries_needed(const struct judge *judge)
 	double base = before->trials > 0 ? (double)before->events / (double)before->trials : 0;
 	double effect = verdict_clusters_design_effect(&judge->after);
 
+	// Where nearly everything is lost anyway, the effect is a fall.
+	base = fmin(base, 1 - judge->least_effect);
 	return verdict_power_trials(base, base + judge->least_effect, 1 - judge->significance, 0.9,
 	                            isnan(effect) ? 1 : fmax(1, effect));
 }

@@ -1,5 +1,6 @@
 #include "expect.h"
 
+#include "base/random.h"
 #include "verdict/model.h"
 
 #include <errno.h>
@@ -281,6 +282,48 @@ static void bounds_widen_with_confidence_and_hold_the_mean(void **state)
 	}
 }
 
+static double spread_out(struct random *random, double least, double most)
+{
+	return least * exp(random_double(random) * log(most / least));
+}
+
+static void extreme_models_stay_within_reason(void **state)
+{
+	struct random random;
+
+	(void)state;
+	random_seed(&random, 1, 0);
+	for (int i = 0; i < 20000; i++) {
+		struct verdict_model model = {
+		        .tuples = spread_out(&random, 1, 1e9),
+		        .rate = spread_out(&random, 1e-3, 1e8),
+		        .timeout = spread_out(&random, 1e-2, 1e5),
+		        .granularity = random_below(&random, 2) ? spread_out(&random, 1e-3, 1) : 0,
+		        .servers = 1 + (double)random_below(&random, 50),
+		        .reuse = (enum verdict_reuse)random_below(&random, 2),
+		        .mechanism = (enum verdict_mechanism)random_below(&random, 5),
+		        .flush_delay = random_double(&random),
+		        .service_time = random_double(&random),
+		};
+		double t = spread_out(&random, 1e-3, 1e6);
+		struct error error = {0};
+		double loss;
+		double lost;
+
+		model.granularity *= model.timeout;
+		assert_int_equal(verdict_model_check(&model, &error), 0);
+		loss = verdict_model_loss(&model, t);
+		lost = verdict_model_lost(&model, t);
+		assert_true(loss >= 0 && loss * model.servers <= 1 + 1e-9);
+		assert_true(lost >= 0 && lost <= model.rate * t / model.servers * (1 + 1e-6));
+		assert_true(verdict_model_lost(&model, 1.1 * t) >= lost * (1 - 1e-6));
+		assert_true(verdict_model_lost(&model, INFINITY) >= lost * (1 - 1e-6));
+		assert_true(verdict_model_variance(&model, t) >= 0);
+		assert_true(verdict_model_share(&model, INFINITY) >= 0);
+		assert_true(verdict_model_connections(&model) <= model.tuples);
+	}
+}
+
 static void a_model_out_of_range_is_refused_by_name(void **state)
 {
 	struct verdict_model model = model_of(0, 10, VERDICT_LAZY);
@@ -312,6 +355,7 @@ int main(void)
 	        cmocka_unit_test(tails_join_without_a_step),
 	        cmocka_unit_test(variance_of_one_loss_a_flow_is_binomial),
 	        cmocka_unit_test(bounds_widen_with_confidence_and_hold_the_mean),
+	        cmocka_unit_test(extreme_models_stay_within_reason),
 	        cmocka_unit_test(a_model_out_of_range_is_refused_by_name),
 	};
 

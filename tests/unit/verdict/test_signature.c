@@ -389,6 +389,82 @@ static void contradictions_are_refused(void **state)
 	assert_true(error_is_set(&error));
 }
 
+static struct verdict_clusters random_clusters(struct random *random)
+{
+	struct verdict_clusters clusters = {0};
+	uint64_t count = random_below(random, 30);
+	uint64_t size = 1 + random_below(random, 10);
+	double loss = random_below(random, 3) > 0 ? random_double(random) : (double)random_below(random, 2);
+
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t sent = random_below(random, size + 1);
+
+		verdict_clusters_add(&clusters, sent, (uint64_t)((double)sent * loss));
+	}
+	return clusters;
+}
+
+static void any_evidence_gets_a_finite_verdict(void **state)
+{
+	struct random random;
+
+	(void)state;
+	random_seed(&random, 1, 0);
+	for (int i = 0; i < 1500; i++) {
+		struct verdict_age ages[40];
+		struct verdict_slice slices[20];
+		struct verdict_evidence evidence = {
+		        .event = random_below(&random, 2) > 0,
+		        .sent = random_below(&random, 1000),
+		        .timeout = random_below(&random, 2) > 0 ? 10 * random_double(&random) : 0,
+		        .before = random_clusters(&random),
+		        .stale = random_clusters(&random),
+		        .clean = random_clusters(&random),
+		        .first_use = random_clusters(&random),
+		        .reused = random_clusters(&random),
+		        .again_sent = random_below(&random, 20),
+		        .since_use = ages,
+		        .since_use_count = random_below(&random, 41),
+		        .slices = slices,
+		        .slice_count = random_below(&random, 21),
+		};
+		struct verdict_options options = {0};
+		struct error error = {0};
+		struct verdict verdict;
+
+		evidence.again_lost = random_below(&random, evidence.again_sent + 1);
+		for (size_t n = 0; n < 40; n++) {
+			double age = 30 * random_double(&random);
+			uint64_t sent = random_below(&random, 9);
+
+			ages[n] = (struct verdict_age){age, age, sent, random_below(&random, sent + 1)};
+		}
+		for (size_t n = 0; n < 20; n++) {
+			uint64_t sent = random_below(&random, 50);
+
+			slices[n] = (struct verdict_slice){(double)n - 10,
+			                                   (double)n - 9,
+			                                   sent,
+			                                   random_below(&random, sent + 1),
+			                                   random_below(&random, sent + 1),
+			                                   random_below(&random, 9)};
+		}
+		assert_int_equal(verdict_judge(&evidence, &options, &verdict, &error), 0);
+		assert_true(strlen(verdict.text) > 0);
+		assert_null(strstr(verdict.text, "nan"));
+		for (unsigned n = 0; n < VERDICT_SIGNATURES; n++) {
+			const struct verdict_finding *finding = &verdict.findings[n];
+
+			assert_true(finding->p_value >= 0 && finding->p_value <= finding->adjusted);
+			assert_true(finding->adjusted <= 1 + 1e-12);
+			if (finding->state != VERDICT_NOT_TESTED) {
+				assert_true(finding->effect.low <= finding->effect.high);
+				assert_true(isfinite(finding->effect.low) && isfinite(finding->effect.high));
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +483,7 @@ int main(void)
 	        cmocka_unit_test(an_empty_run_is_not_enough),
 	        cmocka_unit_test(a_generator_in_trouble_is_not_believed),
 	        cmocka_unit_test(contradictions_are_refused),
+	        cmocka_unit_test(any_evidence_gets_a_finite_verdict),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,8 +79,8 @@ static void interval_holds_the_timeout_as_often_as_it_says(void **state)
 	(void)state;
 	coverage_of(300, 400, 1, 0.93, 0.975);
 	coverage_of(1000, 400, 2, 0.93, 0.97);
-	coverage_of(5000, 300, 3, 0.93, 0.97);
-	coverage_of(20000, 250, 4, 0.93, 0.97);
+	coverage_of(5000, 200, 3, 0.93, 0.97);
+	coverage_of(20000, 120, 4, 0.93, 0.97);
 }
 
 static struct verdict_timeout estimate(const struct verdict_age *ages, size_t count,
@@ -175,7 +175,7 @@ static void level_loss_has_no_step(void **state)
 	int low_steps = 0;
 
 	(void)state;
-	for (uint64_t seed = 0; seed < 300; seed++) {
+	for (uint64_t seed = 0; seed < 200; seed++) {
 		struct truth level = {1e9, 0, 2, 0};
 		struct truth quiet = {1e-9, 0, 2, 0.01};
 

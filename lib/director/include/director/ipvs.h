@@ -139,6 +139,13 @@ struct ipvs_result ipvs_packet_in(struct ipvs *ipvs, ns_t now, const struct ipvs
 bool ipvs_packet_out(struct ipvs *ipvs, ns_t now, const struct address *client, uint16_t client_port,
                      uint16_t server, uint16_t *service);
 
+/**
+ * Would a packet from a real server leave from the service's address? Nothing is refreshed: so it is with
+ * ICMP errors (ip_vs_out_icmp), which are translated when this is true.
+ */
+bool ipvs_find_reply(struct ipvs *ipvs, ns_t now, const struct address *client, uint16_t client_port,
+                     uint16_t server, uint16_t *service);
+
 /** Add or re-create a virtual service. Returns its id (the same one for ever), or -EEXIST, -EINVAL, -ENOMEM,
  * -ENOSPC. */
 int ipvs_service_add(struct ipvs *ipvs, ns_t now, const struct address *address, uint16_t port,

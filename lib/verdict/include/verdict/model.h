@@ -27,8 +27,8 @@ struct verdict_model {
 	double tuples;      ///< P, at least 1
 	double rate;        ///< Q, queries per second over all tuples, above 0
 	double timeout;     ///< T, the IPVS UDP timeout in seconds, above 0
-	double granularity; ///< g, seconds: a connection expires uniformly within (T, T + g]; 0 for a sharp
-	                    ///< step
+	double granularity; ///< g, seconds: a connection expires uniformly within (T, T + g], g <= T; 0:
+	                    ///< sharp
 	double servers;     ///< k, real servers before the removal, at least 1
 	enum verdict_reuse reuse;
 	enum verdict_mechanism mechanism;

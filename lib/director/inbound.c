@@ -1,0 +1,313 @@
+// The way of a frame into the director: parsing, the IPVS model, the real servers.
+#include "dns/answer.h"
+#include "packet/neighbour.h"
+#include "packet/parse.h"
+#include "state.h"
+
+#include <rte_mbuf.h>
+
+#include <string.h>
+
+// A frame in several segments is read into one buffer of this size.
+#define FRAME_MAX  2048
+#define UDP_LENGTH 8
+
+/** From the service that the query went to back to its client. */
+static struct frame_path path_back(const struct director *director, const struct packet_view *view)
+{
+	struct frame_path path = {
+	        .vlan = view->vlan,
+	        .source = packet_address(view, view->destination),
+	        .destination = packet_address(view, view->source),
+	        .source_port = view->destination_port,
+	        .destination_port = view->source_port,
+	};
+
+	memcpy(path.own_mac, director->options.mac, sizeof(path.own_mac));
+	memcpy(path.peer_mac, view->frame + 6, sizeof(path.peer_mac));
+	return path;
+}
+
+/** Prepare an ICMP destination unreachable for `at`. */
+static void hold_unreachable(struct director *director, ns_t at, const struct packet_view *view,
+                             uint16_t queue, uint16_t server, bool host)
+{
+	struct transit transit = {.kind = TRANSIT_ICMP,
+	                          .path = path_back(director, view),
+	                          .length = (uint16_t)frames_quote_length(view),
+	                          .server = server,
+	                          .backend = server != SERVER_NONE ? director->backend_of[server] : 0,
+	                          .queue = queue,
+	                          .host = host};
+
+	transit.mbuf = director_allocate(director);
+	if (transit.mbuf == NULL) {
+		return;
+	}
+	memcpy(rte_pktmbuf_mtod_offset(transit.mbuf, uint8_t *, frames_icmp_header_length(&transit.path)),
+	       view->network, transit.length);
+	director_hold(director, at, &transit);
+}
+
+/** Prepare a real server's reply for `at`. */
+static void hold_reply(struct director *director, ns_t at, const struct packet_view *view, uint16_t queue,
+                       uint16_t server)
+{
+	const struct backend *backend = &director->backends[director->backend_of[server]];
+	const struct dns_answer_options options = {
+	        .rcode = backend->options.rcode,
+	        .authoritative = true,
+	        .ttl = backend->options.ttl,
+	        .addresses = backend->options.answers,
+	        .address_count = backend->options.answer_count,
+	        .nsid = (const uint8_t *)backend->options.nsid,
+	        .nsid_length = (uint16_t)strlen(backend->options.nsid),
+	};
+	struct transit transit = {.kind = TRANSIT_REPLY,
+	                          .path = path_back(director, view),
+	                          .life = backend->life,
+	                          .server = server,
+	                          .backend = director->backend_of[server],
+	                          .queue = queue};
+	size_t header = frames_udp_header_length(&transit.path);
+	size_t room = director->options.mtu - (size_t)(view->family == ADDRESS_IPV6 ? 40 : 20) - UDP_LENGTH;
+	int length;
+
+	transit.mbuf = director_allocate(director);
+	if (transit.mbuf == NULL) {
+		return;
+	}
+	length = dns_answer_write(view->payload, view->payload_length, &options,
+	                          rte_pktmbuf_mtod_offset(transit.mbuf, uint8_t *, header), room);
+	if (length < 0) {
+		rte_pktmbuf_free(transit.mbuf);
+		director_drop(director, DIRECTOR_DROP_BACKEND_QUERY);
+		return;
+	}
+	transit.length = (uint16_t)length;
+	director_hold(director, at, &transit);
+}
+
+static void hand_to_backend(struct director *director, ns_t now, const struct packet_view *view,
+                            uint16_t queue, uint16_t server)
+{
+	ns_t at = now;
+
+	switch (backend_receive(&director->backends[director->backend_of[server]], now, &at)) {
+	case BACKEND_ANSWERS:
+		hold_reply(director, at, view, queue, server);
+		break;
+	case BACKEND_REFUSES:
+		hold_unreachable(director, at, view, queue, server, false);
+		break;
+	case BACKEND_UNREACHABLE:
+		hold_unreachable(director, at, view, queue, server, true);
+		break;
+	case BACKEND_SILENT:
+		director_drop(director, DIRECTOR_DROP_BACKEND_DEAD);
+		break;
+	case BACKEND_LOSES:
+		director_drop(director, DIRECTOR_DROP_BACKEND_LOSS);
+		break;
+	case BACKEND_OVERFLOWS:
+		director_drop(director, DIRECTOR_DROP_BACKEND_QUEUE);
+		break;
+	}
+}
+
+void director_deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t queue)
+{
+	static const enum director_drop drops[IPVS_REASONS] = {
+	        [IPVS_REASON_DELETED] = DIRECTOR_DROP_DELETED,
+	        [IPVS_REASON_LAZY] = DIRECTOR_DROP_LAZY,
+	        [IPVS_REASON_OVERLOAD] = DIRECTOR_DROP_OVERLOAD,
+	        [IPVS_REASON_MEMORY] = DIRECTOR_DROP_TABLE_FULL,
+	};
+	struct address service = packet_address(view, view->destination);
+	struct ipvs_key key = {.client = packet_address(view, view->source),
+	                       .client_port = view->source_port};
+	int id = ipvs_service_find(director->ipvs, &service, view->destination_port);
+	struct ipvs_result result = {.decision = IPVS_LOCAL, .reason = IPVS_REASON_NO_SERVICE};
+
+	if (id >= 0) {
+		key.service = (uint16_t)id;
+		result = ipvs_packet_in(director->ipvs, now, &key);
+	}
+	switch (result.decision) {
+	case IPVS_FORWARD:
+		hand_to_backend(director, now, view, queue, result.server);
+		break;
+	case IPVS_DROP:
+		director_drop(director, drops[result.reason]);
+		break;
+	case IPVS_REFUSE:
+	case IPVS_LOCAL:
+		// Nothing listens on the service's address itself.
+		hold_unreachable(director, now, view, queue, SERVER_NONE, false);
+		break;
+	}
+}
+
+/** One copy of a query on its way in, which may be late. */
+static void bring_in(struct director *director, ns_t now, const struct packet_view *view, size_t length,
+                     uint16_t queue)
+{
+	struct transit transit = {.kind = TRANSIT_QUERY, .length = (uint16_t)length, .queue = queue};
+	const struct director_faults *faults = &director->options.faults;
+
+	director->counters.queries++;
+	if (director_happens(director, faults->loss_in)) {
+		director_drop(director, DIRECTOR_DROP_FAULT_LOSS_IN);
+		return;
+	}
+	if (director_happens(director, faults->corrupt_in)) {
+		director_drop(director, DIRECTOR_DROP_FAULT_CORRUPT_IN);
+		return;
+	}
+	if (faults->jitter_in == 0) {
+		director_deliver(director, now, view, queue);
+		return;
+	}
+	transit.mbuf = director_allocate(director);
+	if (transit.mbuf == NULL) {
+		return;
+	}
+	if (length > rte_pktmbuf_tailroom(transit.mbuf)) {
+		rte_pktmbuf_free(transit.mbuf);
+		director_drop(director, DIRECTOR_DROP_IGNORED);
+		return;
+	}
+	memcpy(rte_pktmbuf_mtod(transit.mbuf, uint8_t *), view->frame, length);
+	director_set_length(transit.mbuf, length);
+	director_hold(director, now + random_below(&director->random, faults->jitter_in + 1), &transit);
+}
+
+static bool is_service_address(const struct director *director, const struct address *address)
+{
+	for (unsigned i = 0; i < director->options.service_count; i++) {
+		if (address_equal(&director->services[i].address, address)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/** Answer ARP, ND and pings. */
+static void answer_neighbour(struct director *director, const struct packet_view *view, uint16_t queue)
+{
+	bool echo = view->kind == PACKET_ICMP_ECHO_REQUEST;
+	struct address asked = packet_address(view, echo ? view->destination : view->neighbour.target);
+	struct address asking = packet_address(view, view->source);
+	struct rte_mbuf *mbuf;
+	uint8_t *frame;
+	size_t length;
+
+	// Who probes for an address or announces its own wants no answer from a gateway.
+	if (!is_service_address(director, &asked) &&
+	    (!director->options.proxy_neighbours || !address_is_unicast(&asking) ||
+	     address_equal(&asked, &asking))) {
+		director_drop(director, DIRECTOR_DROP_FOREIGN);
+		return;
+	}
+	mbuf = rte_pktmbuf_alloc(director->pool);
+	if (mbuf == NULL) {
+		director_drop(director, DIRECTOR_DROP_NEIGHBOUR);
+		return;
+	}
+	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	if (echo) {
+		length = packet_echo_reply(frame, rte_pktmbuf_tailroom(mbuf), view, director->options.mac);
+	} else if (view->kind == PACKET_ARP_REQUEST) {
+		length = packet_arp_reply(frame, view, director->options.mac);
+	} else {
+		length = packet_nd_advert(frame, view, director->options.mac);
+	}
+	if (length == 0) {
+		rte_pktmbuf_free(mbuf);
+		director_drop(director, DIRECTOR_DROP_IGNORED);
+		return;
+	}
+	director_set_length(mbuf, length);
+	if (director_put_out(director, mbuf, queue)) {
+		director->counters.neighbours++;
+	} else {
+		director_drop(director, DIRECTOR_DROP_NEIGHBOUR);
+	}
+}
+
+static void take_udp(struct director *director, ns_t now, const struct packet_view *view, size_t length,
+                     uint16_t queue)
+{
+	struct address destination = packet_address(view, view->destination);
+
+	if (!is_service_address(director, &destination)) {
+		director_drop(director, DIRECTOR_DROP_FOREIGN);
+		return;
+	}
+	if (director_happens(director, director->options.faults.duplicate_in)) {
+		bring_in(director, now, view, length, queue);
+	}
+	bring_in(director, now, view, length, queue);
+}
+
+static void take_frame(struct director *director, ns_t now, const uint8_t *frame, size_t length,
+                       uint16_t queue)
+{
+	struct packet_view view;
+
+	if (packet_parse(frame, length, &view) == PACKET_MALFORMED) {
+		director_drop(director, DIRECTOR_DROP_MALFORMED);
+		return;
+	}
+	if ((frame[0] & 1) == 0 && memcmp(frame, director->options.mac, sizeof(director->options.mac)) != 0) {
+		director_drop(director, DIRECTOR_DROP_FOREIGN);
+		return;
+	}
+	if (director->options.verify_checksums && packet_checksum_verify(&view) == PACKET_CHECKSUM_BAD) {
+		director_drop(director, DIRECTOR_DROP_CHECKSUM);
+		return;
+	}
+	switch (view.kind) {
+	case PACKET_UDP:
+		take_udp(director, now, &view, length, queue);
+		break;
+	case PACKET_ARP_REQUEST:
+	case PACKET_ND_SOLICIT:
+	case PACKET_ICMP_ECHO_REQUEST:
+		answer_neighbour(director, &view, queue);
+		break;
+	default:
+		director_drop(director, DIRECTOR_DROP_IGNORED);
+		break;
+	}
+}
+
+void director_receive_from(struct director *director, ns_t now, uint16_t queue, struct rte_mbuf **frames,
+                           unsigned count)
+{
+	uint8_t buffer[FRAME_MAX];
+
+	director_advance(director, now);
+	director->counters.received += count;
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t length = frames[i]->pkt_len;
+		const uint8_t *frame = NULL;
+
+		if (frames[i]->nb_segs == 1) {
+			frame = rte_pktmbuf_mtod(frames[i], const uint8_t *);
+		} else if (length <= sizeof(buffer)) {
+			frame = rte_pktmbuf_read(frames[i], 0, length, buffer);
+		}
+		if (frame != NULL) {
+			take_frame(director, now, frame, length, queue);
+		} else {
+			director_drop(director, DIRECTOR_DROP_IGNORED);
+		}
+	}
+	rte_pktmbuf_free_bulk(frames, count);
+}
+
+void director_receive(struct director *director, ns_t now, struct rte_mbuf **frames, unsigned count)
+{
+	director_receive_from(director, now, 0, frames, count);
+}

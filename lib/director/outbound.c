@@ -1,0 +1,203 @@
+// The way of a frame out of the director: what is due, the translation, the faults of the network.
+#include "state.h"
+
+#include "packet/parse.h"
+
+#include <rte_mbuf.h>
+
+#include <string.h>
+
+void director_drop(struct director *director, enum director_drop reason)
+{
+	director->counters.drops[reason]++;
+}
+
+bool director_happens(struct director *director, double probability)
+{
+	return probability > 0 && random_double(&director->random) < probability;
+}
+
+struct rte_mbuf *director_allocate(struct director *director)
+{
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(director->pool);
+
+	if (mbuf == NULL) {
+		director_drop(director, DIRECTOR_DROP_NO_MBUF);
+	}
+	return mbuf;
+}
+
+bool director_put_out(struct director *director, struct rte_mbuf *mbuf, uint16_t queue)
+{
+	if (director->output_tail - director->output_head > director->output_mask) {
+		rte_pktmbuf_free(mbuf);
+		return false;
+	}
+	director->outputs[director->output_tail++ & director->output_mask] =
+	        (struct output){.mbuf = mbuf, .queue = queue};
+	return true;
+}
+
+void director_hold(struct director *director, ns_t at, const struct transit *transit)
+{
+	uint32_t slot;
+
+	if (!queue_push(&director->queue, at, &slot)) {
+		rte_pktmbuf_free(transit->mbuf);
+		director_drop(director, DIRECTOR_DROP_PENDING);
+		return;
+	}
+	director->transits[slot] = *transit;
+}
+
+/** Give a reply to the caller, and count it as what it is. */
+static void finish(struct director *director, struct rte_mbuf *mbuf, uint16_t queue, uint64_t *counter)
+{
+	if (director_put_out(director, mbuf, queue)) {
+		(*counter)++;
+	} else {
+		director_drop(director, DIRECTOR_DROP_OUTPUT);
+	}
+}
+
+/** Let a frame out, through the faults of the network; `counter` counts it when it got through. */
+static void emit(struct director *director, ns_t at, struct rte_mbuf *mbuf, uint16_t queue, uint64_t *counter)
+{
+	const struct director_faults *faults = &director->options.faults;
+	struct transit late = {.kind = TRANSIT_WIRE, .mbuf = mbuf, .queue = queue, .counter = counter};
+
+	if (director_happens(director, faults->loss_out)) {
+		rte_pktmbuf_free(mbuf);
+		director_drop(director, DIRECTOR_DROP_FAULT_LOSS_OUT);
+		return;
+	}
+	if (director_happens(director, faults->duplicate_out)) {
+		struct rte_mbuf *copy = rte_pktmbuf_copy(mbuf, director->pool, 0, UINT32_MAX);
+
+		if (copy != NULL && director_put_out(director, copy, queue)) {
+			director->counters.duplicated++;
+		}
+	}
+	if (faults->jitter_out > 0) {
+		director_hold(director, at + random_below(&director->random, faults->jitter_out + 1), &late);
+	} else {
+		finish(director, mbuf, queue, counter);
+	}
+}
+
+/** A real server's reply passes the director: translated, or not. */
+static void send_reply(struct director *director, ns_t at, struct transit *transit)
+{
+	const struct director_faults *faults = &director->options.faults;
+	struct backend *backend = &director->backends[transit->backend];
+	struct frame_path *path = &transit->path;
+	uint16_t length = transit->length;
+	uint8_t *frame = rte_pktmbuf_mtod(transit->mbuf, uint8_t *);
+	bool translated, truncated, corrupted;
+	uint16_t service;
+
+	if (backend->life != transit->life) {
+		rte_pktmbuf_free(transit->mbuf);
+		director_drop(director, DIRECTOR_DROP_BACKEND_DIED);
+		return;
+	}
+	backend->answered++;
+	translated = ipvs_packet_out(director->ipvs, at, &path->destination, path->destination_port,
+	                             transit->server, &service);
+	translated = translated && !director_happens(director, faults->wrong_source_out);
+	if (!translated) {
+		path->source = backend->options.address;
+		path->source_port = backend->options.port != 0 ? backend->options.port : path->source_port;
+	}
+	truncated = director_happens(director, faults->truncate_out);
+	if (truncated) {
+		length = (uint16_t)random_below(&director->random, length);
+	}
+	director_set_length(transit->mbuf, frames_write_udp(frame, path, length));
+	corrupted = length > 0 && director_happens(director, faults->corrupt_out);
+	if (corrupted) {
+		uint64_t bit = random_below(&director->random, (uint64_t)length * 8);
+
+		frame[frames_udp_header_length(path) + bit / 8] ^= (uint8_t)(1u << (bit % 8));
+	}
+	director->counters.truncated += truncated;
+	director->counters.corrupted += corrupted;
+	emit(director, at, transit->mbuf, transit->queue,
+	     translated ? &director->counters.answered : &director->counters.own_source);
+}
+
+static void send_unreachable(struct director *director, ns_t at, struct transit *transit)
+{
+	struct frame_path *path = &transit->path;
+	uint8_t *frame = rte_pktmbuf_mtod(transit->mbuf, uint8_t *);
+	uint16_t service;
+
+	if (!limiter_allow(&director->limiter, at, &path->destination)) {
+		rte_pktmbuf_free(transit->mbuf);
+		director_drop(director, DIRECTOR_DROP_ICMP_LIMIT);
+		return;
+	}
+	if (transit->server != SERVER_NONE &&
+	    !ipvs_find_reply(director->ipvs, at, &path->destination, path->destination_port, transit->server,
+	                     &service)) {
+		// Without a connection the client sees what the real server saw, and its socket does not know
+		// it.
+		const struct backend_options *backend = &director->backends[transit->backend].options;
+
+		path->source = backend->address;
+		frames_redirect_quote(frame + frames_icmp_header_length(path), transit->length,
+		                      &backend->address,
+		                      backend->port != 0 ? backend->port : path->source_port);
+	}
+	director_set_length(transit->mbuf,
+	                    frames_write_unreachable(frame, path, transit->host, transit->length));
+	emit(director, at, transit->mbuf, transit->queue,
+	     transit->host ? &director->counters.unreachable : &director->counters.refused);
+}
+
+static void run_transit(struct director *director, ns_t at, struct transit *transit)
+{
+	struct packet_view view;
+
+	switch (transit->kind) {
+	case TRANSIT_QUERY:
+		packet_parse(rte_pktmbuf_mtod(transit->mbuf, uint8_t *), transit->length, &view);
+		director_deliver(director, at, &view, transit->queue);
+		rte_pktmbuf_free(transit->mbuf);
+		break;
+	case TRANSIT_REPLY:
+		send_reply(director, at, transit);
+		break;
+	case TRANSIT_ICMP:
+		send_unreachable(director, at, transit);
+		break;
+	case TRANSIT_WIRE:
+		finish(director, transit->mbuf, transit->queue, transit->counter);
+		break;
+	}
+}
+
+void director_advance(struct director *director, ns_t now)
+{
+	struct queue_entry entry;
+
+	while (queue_pop(&director->queue, now, &entry)) {
+		// A copy: what it leads to may take the slot.
+		struct transit transit = director->transits[entry.slot];
+
+		queue_release(&director->queue, entry.slot);
+		run_transit(director, entry.at, &transit);
+	}
+	director->now = now;
+}
+
+unsigned director_transmit(struct director *director, ns_t now, struct rte_mbuf **frames, unsigned max)
+{
+	unsigned count = 0;
+
+	director_advance(director, now);
+	while (count < max && director->output_head != director->output_tail) {
+		frames[count++] = director->outputs[director->output_head++ & director->output_mask].mbuf;
+	}
+	return count;
+}

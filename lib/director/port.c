@@ -1,0 +1,65 @@
+// The director behind an ethdev.
+#include "state.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+// Tries to hand a burst to a port before the rest is dropped: as long as a NIC's queue takes to move on.
+#define TRANSMIT_TRIES 16
+
+static void transmit(struct director *director, uint16_t port, uint16_t queue, struct rte_mbuf **frames,
+                     uint16_t count)
+{
+	uint16_t sent = 0;
+
+	for (unsigned tries = 0; tries < TRANSMIT_TRIES && sent < count; tries++) {
+		sent += rte_eth_tx_burst(port, queue, frames + sent, (uint16_t)(count - sent));
+	}
+	if (sent < count) {
+		director->counters.drops[DIRECTOR_DROP_PORT] += (unsigned)(count - sent);
+		rte_pktmbuf_free_bulk(frames + sent, (unsigned)(count - sent));
+	}
+}
+
+/** A burst of frames for one queue, as they come. Returns their number. */
+static uint16_t take_burst(struct director *director, struct rte_mbuf **frames, uint16_t *queue)
+{
+	uint16_t count = 0;
+
+	while (count < DIRECTOR_BURST && director->output_head != director->output_tail) {
+		const struct output *output =
+		        &director->outputs[director->output_head & director->output_mask];
+
+		if (count > 0 && output->queue != *queue) {
+			break;
+		}
+		*queue = output->queue;
+		frames[count++] = output->mbuf;
+		director->output_head++;
+	}
+	return count;
+}
+
+unsigned director_port_step(struct director *director, uint16_t port, uint16_t queues, ns_t now)
+{
+	struct rte_mbuf *frames[DIRECTOR_BURST];
+	unsigned moved = 0;
+	uint16_t count, queue;
+
+	for (queue = 0; queue < queues; queue++) {
+		count = rte_eth_rx_burst(port, queue, frames, DIRECTOR_BURST);
+		director_receive_from(director, now, queue, frames, count);
+		moved += count;
+	}
+	director_advance(director, now);
+	// No more than came in and a burst: a long backlog must not starve the receive queues.
+	for (unsigned bursts = 0; bursts <= queues; bursts++) {
+		count = take_burst(director, frames, &queue);
+		if (count == 0) {
+			break;
+		}
+		transmit(director, port, queue, frames, count);
+		moved += count;
+	}
+	return moved;
+}
