@@ -61,8 +61,7 @@ static uint32_t next_cohort(struct worker_sender *sender)
 }
 
 // The next query's cohort, tuple and id. False: nothing can be sent now.
-static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out, uint32_t *tuple,
-                   uint16_t *id)
+static bool choose(struct worker_sender *sender, ns_t now, struct worker_pending *pending)
 {
 	enum stats_sender_counter reason = STATS_THROTTLED_TUPLE;
 	uint32_t chosen = next_cohort(sender);
@@ -73,20 +72,20 @@ static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out,
 		return false;
 	}
 	cohort = &sender->cohorts[chosen];
+	pending->cohort = (uint16_t)chosen;
 	for (unsigned tries = 0; tries < WORKER_TUPLE_TRIES; tries++) {
 		enum match_room room;
 
-		if (!flow_picker_next(cohort->picker, now, tuple)) {
+		if (!flow_picker_next(cohort->picker, now, &pending->tuple)) {
 			if (flow_picker_ready_at(cohort->picker) == NS_NEVER) {
 				cohort->done = true;
-				return choose(sender, now, cohort_out, tuple, id);
+				return choose(sender, now, pending);
 			}
 			break;
 		}
-		*id = sender->ledger[*tuple].next_id;
-		room = match_reserve(sender->table, *tuple, cohort->in_flight_limit, id);
+		pending->id = sender->ledger[pending->tuple].next_id;
+		room = match_reserve(sender->table, pending->tuple, cohort->in_flight_limit, &pending->id);
 		if (room == MATCH_ROOM) {
-			*cohort_out = chosen;
 			return true;
 		}
 		if (room == MATCH_TABLE_FULL) {
@@ -94,58 +93,72 @@ static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out,
 			break;
 		}
 		reason = STATS_THROTTLED_FLIGHT;
-		flow_picker_busy(cohort->picker, *tuple);
+		flow_picker_busy(cohort->picker, pending->tuple);
 	}
 	throttle(sender, reason);
 	return false;
 }
 
-static struct packet_source source_of(const struct flow_space *space, uint32_t tuple)
+static struct packet_source source_of(const struct flow_space *space, uint32_t tuple, uint8_t family)
 {
-	struct flow_source from = flow_space_source(space, tuple);
-	struct packet_source source = {.port = from.port};
-	uint32_t ipv4;
+	struct flow_source from;
+	struct packet_source source;
 
-	if (from.family == ADDRESS_IPV4) {
-		memcpy(&ipv4, from.address, sizeof(ipv4));
-		return packet_source_ipv4(be32toh(ipv4), from.port);
+	if (family == ADDRESS_IPV4) {
+		const struct flow_tuple *at = flow_space_tuple(space, tuple);
+
+		return packet_source_ipv4(be32toh(at->address), at->port);
 	}
-	memcpy(source.ipv6, from.address, sizeof(source.ipv6));
+	from = flow_space_source(space, tuple);
+	source.port = from.port;
 	source.sum = packet_sum(from.address, sizeof(source.ipv6));
+	memcpy(source.ipv6, from.address, sizeof(source.ipv6));
 	return source;
 }
 
-static void craft(struct worker_sender *sender, struct rte_mbuf *mbuf, uint32_t tuple, uint16_t id,
-                  uint32_t question)
+// A frame comes from its pool as it was freed: one segment, one reference. A driver may have moved its data
+// (virtio does).
+static void frame_prepare(struct rte_mbuf *frame, uint32_t length, const struct packet_offload *offload)
+{
+	frame->data_off = RTE_PKTMBUF_HEADROOM;
+	frame->data_len = (uint16_t)length;
+	frame->pkt_len = length;
+	frame->ol_flags = offload->flags;
+	if (offload->flags != 0) {
+		frame->l2_len = offload->l2_length;
+		frame->l3_len = offload->l3_length;
+	}
+}
+
+// Write the frames of pending[]. A pass of its own: few values are live in it, and the header's stay in
+// registers.
+static void craft(struct worker_sender *sender, unsigned count)
 {
 	const struct packet_header *header = sender->header;
 	const struct dns_query_set *queries = sender->queries;
-	const struct dns_query *query =
-	        &queries->queries[queries->generated != DNS_GENERATED_NONE ? 0 : question];
-	struct packet_payload payload = {.wire = query->wire, .length = query->length, .sum = query->sum};
-	struct packet_source source = source_of(sender->space, tuple);
-	uint8_t *frame = (uint8_t *)mbuf->buf_addr + RTE_PKTMBUF_HEADROOM;
-	uint32_t label_sum = 0;
+	bool generated = queries->generated != DNS_GENERATED_NONE, resident = sender->resident;
 
-	if (!sender->resident) {
-		packet_craft(frame, header, &source, &payload, id);
-	}
-	if (queries->generated != DNS_GENERATED_NONE) {
-		label_sum = dns_label_write_sum(queries, question,
-		                                frame + header->length + queries->label_offset);
-	}
-	if (sender->resident || label_sum != 0) {
-		packet_patch(frame, header, &source, &payload, id, label_sum);
-	}
-	// A frame comes from its pool as it was freed: one segment, one reference. A driver may have moved
-	// its data (virtio does).
-	mbuf->data_off = RTE_PKTMBUF_HEADROOM;
-	mbuf->data_len = (uint16_t)(header->length + query->length);
-	mbuf->pkt_len = mbuf->data_len;
-	mbuf->ol_flags = header->offload.flags;
-	if (header->offload.flags != 0) {
-		mbuf->l2_len = header->offload.l2_length;
-		mbuf->l3_len = header->offload.l3_length;
+	for (unsigned i = 0; i < count; i++) {
+		struct worker_pending *pending = &sender->pending[i];
+		const struct dns_query *query = &queries->queries[generated ? 0 : pending->question];
+		struct packet_payload payload = {
+		        .wire = query->wire, .length = query->length, .sum = query->sum};
+		struct packet_source source = source_of(sender->space, pending->tuple, header->family);
+		uint8_t *bytes = (uint8_t *)sender->frames[i]->buf_addr + RTE_PKTMBUF_HEADROOM;
+		uint32_t label_sum = 0;
+
+		if (!resident) {
+			packet_craft(bytes, header, &source, &payload, pending->id);
+		}
+		if (generated) {
+			label_sum = dns_label_write_sum(queries, pending->question,
+			                                bytes + header->length + queries->label_offset);
+		}
+		if (resident || generated) {
+			packet_patch(bytes, header, &source, &payload, pending->id, label_sum);
+		}
+		pending->length = (uint32_t)header->length + query->length;
+		frame_prepare(sender->frames[i], pending->length, &header->offload);
 	}
 }
 
@@ -176,16 +189,21 @@ static void look_ahead(const struct worker_sender *sender, const struct flow_pic
 	}
 }
 
-// The chosen query is used: in its tuple's record, in the policy and in the schedule.
-static void take(struct worker_sender *sender, unsigned cohort, uint32_t tuple, uint16_t id, ns_t now)
+// The chosen query is used: in the in-flight table, in its tuple's record, in the policy and in the schedule.
+static void take(struct worker_sender *sender, struct worker_pending *pending, ns_t now)
 {
-	struct flow_picker *picker = sender->cohorts[cohort].picker;
-	struct flow_sent *record = &sender->ledger[tuple];
+	struct flow_picker *picker = sender->cohorts[pending->cohort].picker;
+	struct flow_sent *record = &sender->ledger[pending->tuple];
 
+	pending->last_sent = record->last_sent;
+	pending->age_class =
+	        record->last_sent == 0 ? STATS_AGE_FIRST : stats_age_class(now - record->last_sent);
+	pending->question = next_question(sender);
+	match_stage(sender->table, pending->tuple, pending->id, pending->age_class, pending->question, now);
 	record->last_sent = now;
 	record->sent++;
-	record->next_id = (uint16_t)(id + 1);
-	flow_picker_used(picker, tuple, now);
+	record->next_id = (uint16_t)(pending->id + 1);
+	flow_picker_used(picker, pending->tuple, now);
 	flow_mixer_take(&sender->mixer);
 	look_ahead(sender, picker);
 	if (sender->paced) {
@@ -194,7 +212,8 @@ static void take(struct worker_sender *sender, unsigned cohort, uint32_t tuple, 
 	sender->blocked = false;
 }
 
-// Craft up to `count` queries into pending[]. Fewer when the tuples or the table have no more room.
+// Choose and craft up to `count` queries into pending[]. Fewer when the tuples or the table have no more
+// room.
 static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 {
 	unsigned made = 0;
@@ -203,28 +222,11 @@ static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 		throttle(sender, STATS_THROTTLED_MEMORY);
 		return;
 	}
-	while (made < count) {
-		struct worker_pending *pending = &sender->pending[made];
-		uint32_t question;
-		unsigned cohort;
-		uint16_t id;
-		ns_t last_sent;
-
-		if (!choose(sender, now, &cohort, &pending->tuple, &id)) {
-			break;
-		}
-		last_sent = sender->ledger[pending->tuple].last_sent;
-		pending->last_sent = last_sent;
-		pending->cohort = (uint16_t)cohort;
-		pending->age_class = last_sent == 0 ? STATS_AGE_FIRST : stats_age_class(now - last_sent);
-		question = next_question(sender);
-		craft(sender, sender->frames[made], pending->tuple, id, question);
-		pending->length =
-		        sender->frames[made]->pkt_len; // the port owns the frame once it has taken it
-		match_stage(sender->table, pending->tuple, id, pending->age_class, question, now);
-		take(sender, cohort, pending->tuple, id, now);
+	while (made < count && choose(sender, now, &sender->pending[made])) {
+		take(sender, &sender->pending[made], now);
 		made++;
 	}
+	craft(sender, made);
 	if (made < count) {
 		rte_mempool_put_bulk(sender->pool, (void **)&sender->frames[made], count - made);
 	}

@@ -160,6 +160,12 @@ __attribute__((always_inline)) static inline void flow_space_prefetch(const stru
 	__builtin_prefetch(&space->tuples[tuple]);
 }
 
+/** A tuple's record: for those who know the family, the shortest way to its source. */
+static inline const struct flow_tuple *flow_space_tuple(const struct flow_space *space, uint32_t tuple)
+{
+	return &space->tuples[tuple];
+}
+
 /** A tuple's source. `address` points into the space: 4 or 16 octets in network order. */
 struct flow_source {
 	const uint8_t *address;

@@ -45,8 +45,9 @@ struct worker_cohort {
 struct worker_pending {
 	ns_t last_sent; ///< the tuple's last use before this query, to undo it
 	uint32_t tuple;
+	uint32_t question;
 	uint32_t length; ///< of the frame
-	uint16_t cohort, age_class;
+	uint16_t cohort, age_class, id;
 };
 
 /** Why a sender has nothing more to send. */
