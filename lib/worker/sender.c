@@ -130,11 +130,11 @@ static void frame_prepare(struct rte_mbuf *frame, uint32_t length, const struct 
 	}
 }
 
-// Write the frames of pending[]. A pass of its own: few values are live in it, and the header's stay in
-// registers.
+// Write the frames of pending[]. A pass of its own, with a copy of the header: the compiler keeps what a copy
+// says in registers, while it reads the sender's again after each octet that is written to a frame.
 static void craft(struct worker_sender *sender, unsigned count)
 {
-	const struct packet_header *header = sender->header;
+	const struct packet_header header = *sender->header;
 	const struct dns_query_set *queries = sender->queries;
 	bool generated = queries->generated != DNS_GENERATED_NONE, resident = sender->resident;
 
@@ -143,22 +143,22 @@ static void craft(struct worker_sender *sender, unsigned count)
 		const struct dns_query *query = &queries->queries[generated ? 0 : pending->question];
 		struct packet_payload payload = {
 		        .wire = query->wire, .length = query->length, .sum = query->sum};
-		struct packet_source source = source_of(sender->space, pending->tuple, header->family);
+		struct packet_source source = source_of(sender->space, pending->tuple, header.family);
 		uint8_t *bytes = (uint8_t *)sender->frames[i]->buf_addr + RTE_PKTMBUF_HEADROOM;
 		uint32_t label_sum = 0;
 
 		if (!resident) {
-			packet_craft(bytes, header, &source, &payload, pending->id);
+			packet_craft(bytes, &header, &source, &payload, pending->id);
 		}
 		if (generated) {
 			label_sum = dns_label_write_sum(queries, pending->question,
-			                                bytes + header->length + queries->label_offset);
+			                                bytes + header.length + queries->label_offset);
 		}
 		if (resident || generated) {
-			packet_patch(bytes, header, &source, &payload, pending->id, label_sum);
+			packet_patch(bytes, &header, &source, &payload, pending->id, label_sum);
 		}
-		pending->length = (uint32_t)header->length + query->length;
-		frame_prepare(sender->frames[i], pending->length, &header->offload);
+		pending->length = (uint32_t)header.length + query->length;
+		frame_prepare(sender->frames[i], pending->length, &header.offload);
 	}
 }
 
@@ -206,10 +206,21 @@ static void take(struct worker_sender *sender, struct worker_pending *pending, n
 	flow_picker_used(picker, pending->tuple, now);
 	flow_mixer_take(&sender->mixer);
 	look_ahead(sender, picker);
-	if (sender->paced) {
-		stats_histogram_add(&sender->stats->pacing, now - load_pacer_take(&sender->pacer));
-	}
 	sender->blocked = false;
+}
+
+// `count` of the deadlines that were announced are met.
+static void keep_pace(struct worker_sender *sender, unsigned count, ns_t now)
+{
+	ns_t late[WORKER_BURST];
+
+	if (!sender->paced) {
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		late[i] = now - load_pacer_take(&sender->pacer);
+	}
+	stats_histogram_add_all(&sender->stats->pacing, late, count);
 }
 
 // Choose and craft up to `count` queries into pending[]. Fewer when the tuples or the table have no more
@@ -226,6 +237,7 @@ static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 		take(sender, &sender->pending[made], now);
 		made++;
 	}
+	keep_pace(sender, made, now);
 	craft(sender, made);
 	if (made < count) {
 		rte_mempool_put_bulk(sender->pool, (void **)&sender->frames[made], count - made);
@@ -242,9 +254,14 @@ static void account(struct worker_sender *sender, unsigned count, ns_t now)
 	uint32_t interval = stats_interval(stats->shape, match_send_time(now));
 	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		stats_count_sent(stats, sender->pending[i].cohort, sender->pending[i].age_class, interval);
-		bytes += sender->pending[i].length;
+	for (unsigned i = 0; i < count;) {
+		unsigned cohort = sender->pending[i].cohort, first = i;
+
+		for (; i < count && sender->pending[i].cohort == cohort; i++) {
+			stats_add(&stats->by_age[cohort][sender->pending[i].age_class], 1);
+			bytes += sender->pending[i].length;
+		}
+		stats_add(stats_sent_in(stats, cohort, interval), i - first);
 	}
 	stats_add(&stats->counters[STATS_SENT], count);
 	stats_add(&stats->counters[STATS_SENT_BYTES], bytes);
