@@ -3,7 +3,7 @@
 #include "slot.h"
 
 // FIFO entries whose slots are on their way into the cache while the head steps on.
-#define PREFETCH_AHEAD 8
+#define PREFETCH_AHEAD 24
 
 // A consistent copy of a slot that TX may be writing: read until the word stands still around the other two
 // fields. The word can come back to the same value only when TX withdraws a query and stages one of the same

@@ -5,8 +5,8 @@
 
 #include "neighbour.h"
 
-// The path of a reply: classify() parses the frame and finds its tuple, while the in-flight slot comes to the cache; settle() looks it
-// up and ends its query. Whatever a frame turns out to be, it is counted once.
+// The path of a reply: classify() parses the frame and finds its tuple, while the in-flight slot comes to the
+// cache; settle() looks it up and ends its query. Whatever a frame turns out to be, it is counted once.
 
 // A frame of a burst between the two passes.
 struct arrival {
@@ -21,11 +21,28 @@ static void count(struct worker_receiver *receiver, enum stats_receiver_counter 
 	receiver->stats->counters[counter]++;
 }
 
-static void completed(struct worker_link *link)
+static void completed(struct worker_link *link, unsigned queries)
 {
 	// Single writer: a plain load and a release store.
-	atomic_store_explicit(&link->completed, atomic_load_explicit(&link->completed, memory_order_relaxed) + 1,
-			      memory_order_release);
+	atomic_store_explicit(&link->completed,
+	                      atomic_load_explicit(&link->completed, memory_order_relaxed) + queries,
+	                      memory_order_release);
+}
+
+// Bring what the outcome of a query on this tuple is filed in. Always inlined: see match_prefetch.
+__attribute__((always_inline)) static inline void prefetch_books(const struct worker_receiver *receiver,
+                                                                 uint32_t tuple)
+{
+	__builtin_prefetch(&receiver->ledger[tuple], 1);
+	if (receiver->space->cohort_count > 1) {
+		flow_space_prefetch(receiver->space, tuple);
+	}
+}
+
+// With one cohort nothing needs to be looked up, which would miss the cache for each random tuple.
+static unsigned cohort_of(const struct worker_receiver *receiver, uint32_t tuple)
+{
+	return receiver->space->cohort_count > 1 ? flow_space_cohort_of(receiver->space, tuple) : 0;
 }
 
 // Tuples are numbered worker by worker, so the tables' ranges lie one behind the other.
@@ -44,7 +61,8 @@ static bool question_matches(const void *queries, uint32_t question, const uint8
 	return dns_question_matches((const struct dns_query_set *)queries, question, bytes, length);
 }
 
-static bool checksum_is_bad(const struct worker_receiver *receiver, const struct rte_mbuf *mbuf, const struct packet_view *view)
+static bool checksum_is_bad(const struct worker_receiver *receiver, const struct rte_mbuf *mbuf,
+                            const struct packet_view *view)
 {
 	enum packet_checksum checksum;
 
@@ -61,7 +79,8 @@ static bool checksum_is_bad(const struct worker_receiver *receiver, const struct
 	       (checksum == PACKET_CHECKSUM_PARTIAL && receiver->verify != WORKER_VERIFY_PARTIAL);
 }
 
-static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address, uint16_t port)
+static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
+                       uint16_t port)
 {
 	uint32_t ipv4;
 
@@ -72,7 +91,8 @@ static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, c
 	return flow_space_lookup4(receiver->space, ipv4, port);
 }
 
-static bool is_service(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address, uint16_t port)
+static bool is_service(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
+                       uint16_t port)
 {
 	return family == receiver->service.family && port == receiver->service_port &&
 	       memcmp(address, receiver->service.bytes, address_length(family)) == 0;
@@ -95,9 +115,8 @@ static bool classify_datagram(struct worker_receiver *receiver, struct arrival *
 		count(receiver, STATS_MALFORMED_DNS);
 		return false;
 	}
-	match_prefetch(link_of(receiver, arrival->tuple)->table, arrival->tuple,
-		       arrival->reply.id);
-	__builtin_prefetch(&receiver->ledger[arrival->tuple], 1);
+	match_prefetch(link_of(receiver, arrival->tuple)->table, arrival->tuple, arrival->reply.id);
+	prefetch_books(receiver, arrival->tuple);
 	return true;
 }
 
@@ -125,18 +144,20 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 	struct worker_link *link;
 	unsigned cohort;
 
-	if (tuple == FLOW_TUPLE_NONE || !is_service(receiver, view->family, quote->destination, quote->destination_port)) {
+	if (tuple == FLOW_TUPLE_NONE ||
+	    !is_service(receiver, view->family, quote->destination, quote->destination_port)) {
 		count(receiver, STATS_ICMP_UNMATCHED);
 		return true;
 	}
 	link = link_of(receiver, tuple);
-	cohort = flow_space_cohort_of(receiver->space, tuple);
+	cohort = cohort_of(receiver, tuple);
 	switch (match_refuse(link->table, tuple, quote->has_id ? quote->id : -1, now, &query)) {
 	case MATCH_IS_ANSWER:
 		count(receiver, refusal_counter(quote->reason));
-		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at, now - query.sent_at);
+		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at,
+		                    now - query.sent_at);
 		flow_answered_refusal(&receiver->ledger[tuple], now);
-		completed(link);
+		completed(link, 1);
 		return true;
 	case MATCH_IS_EARLY:
 		return false;
@@ -149,8 +170,8 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 	}
 }
 
-static void count_answer(struct worker_receiver *receiver, const struct arrival *arrival, const struct match_query *query,
-			 ns_t now)
+static void count_answer(struct worker_receiver *receiver, const struct arrival *arrival,
+                         const struct match_query *query, ns_t now)
 {
 	const struct dns_reply *reply = &arrival->reply;
 	struct stats_receiver *stats = receiver->stats;
@@ -160,16 +181,19 @@ static void count_answer(struct worker_receiver *receiver, const struct arrival 
 		backend = stats_backend_find(stats, reply->nsid, reply->nsid_length, false, now);
 		stats->backends[backend].answered++;
 	}
-	stats_count_answered(stats, flow_space_cohort_of(receiver->space, arrival->tuple), query->age_class, query->sent_at,
-			     now - query->sent_at);
+	stats_count_answered(stats, cohort_of(receiver, arrival->tuple), query->age_class, query->sent_at,
+	                     now - query->sent_at);
 	stats_count_rcode(stats, reply->rcode);
 	stats->counters[STATS_REPLY_BYTES] += arrival->view.payload_length;
 	stats->counters[STATS_TRUNCATED] += reply->truncated;
-	flow_answered_answer(&receiver->ledger[arrival->tuple], now, backend == 0 ? FLOW_BACKEND_NONE : backend);
+	flow_answered_answer(&receiver->ledger[arrival->tuple], now,
+	                     backend == 0 ? FLOW_BACKEND_NONE : backend);
 }
 
-// A reply from another address than the service's: a client's connected socket would not see it, so its query stays in flight.
-static bool settle_wrong_source(struct worker_receiver *receiver, const struct arrival *arrival, enum match_result result, ns_t now)
+// A reply from another address than the service's: a client's connected socket would not see it, so its query
+// stays in flight.
+static bool settle_wrong_source(struct worker_receiver *receiver, const struct arrival *arrival,
+                                enum match_result result, ns_t now)
 {
 	const struct packet_view *view = &arrival->view;
 	char text[ADDRESS_TEXT_SIZE];
@@ -197,12 +221,12 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 {
 	const struct packet_view *view = &arrival->view;
 	struct match_question question = {question_matches, receiver->queries, arrival->reply.question,
-					  arrival->reply.question_length};
+	                                  arrival->reply.question_length};
 	struct worker_link *link = link_of(receiver, arrival->tuple);
 	bool from_service = is_service(receiver, view->family, view->source, view->source_port);
 	struct match_query query;
-	enum match_result result =
-		match_reply(link->table, arrival->tuple, arrival->reply.id, &question, from_service, now, &query);
+	enum match_result result = match_reply(link->table, arrival->tuple, arrival->reply.id, &question,
+	                                       from_service, now, &query);
 
 	if (!from_service) {
 		return settle_wrong_source(receiver, arrival, result, now);
@@ -210,11 +234,11 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 	switch (result) {
 	case MATCH_IS_ANSWER:
 		count_answer(receiver, arrival, &query, now);
-		completed(link);
+		completed(link, 1);
 		break;
 	case MATCH_IS_LATE:
-		stats_count_late(receiver->stats, flow_space_cohort_of(receiver->space, arrival->tuple), query.age_class,
-				 query.sent_at);
+		stats_count_late(receiver->stats, cohort_of(receiver, arrival->tuple), query.age_class,
+		                 query.sent_at);
 		receiver->ledger[arrival->tuple].late++;
 		break;
 	case MATCH_IS_DUPLICATE:
@@ -237,8 +261,8 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
 {
 	struct packet_view *view = &arrival->view;
-	enum packet_kind kind =
-		packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *), rte_pktmbuf_data_len(arrival->mbuf), view);
+	enum packet_kind kind = packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *),
+	                                     rte_pktmbuf_data_len(arrival->mbuf), view);
 
 	switch (kind) {
 	case PACKET_MALFORMED:
@@ -270,13 +294,14 @@ static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
 static bool settle(struct worker_receiver *receiver, const struct arrival *arrival, ns_t now)
 {
 	return arrival->view.kind == PACKET_UDP ? settle_reply(receiver, arrival, now)
-						: settle_refusal(receiver, &arrival->view, now);
+	                                        : settle_refusal(receiver, &arrival->view, now);
 }
 
 static void put_aside(struct worker_receiver *receiver, struct rte_mbuf *mbuf, ns_t now)
 {
 	if (receiver->early_count == WORKER_EARLY) {
-		// More than all senders' bursts together: these can't be answers to queries that are being sent.
+		// More than all senders' bursts together: these can't be answers to queries that are being
+		// sent.
 		count(receiver, STATS_UNEXPECTED);
 		rte_pktmbuf_free(mbuf);
 		return;
@@ -285,7 +310,8 @@ static void put_aside(struct worker_receiver *receiver, struct rte_mbuf *mbuf, n
 	receiver->early[receiver->early_count++] = (struct worker_early){mbuf, now};
 }
 
-// Replies that overtook the return of the burst call that sent their query: look whether it has been published since.
+// Replies that overtook the return of the burst call that sent their query: look whether it has been
+// published since.
 static void retry_early(struct worker_receiver *receiver)
 {
 	unsigned kept = 0;
@@ -294,11 +320,13 @@ static void retry_early(struct worker_receiver *receiver)
 		struct arrival arrival = {.mbuf = receiver->early[i].mbuf};
 
 		// The frame parsed well before: this pass only restores its view.
-		packet_parse(rte_pktmbuf_mtod(arrival.mbuf, const uint8_t *), rte_pktmbuf_data_len(arrival.mbuf), &arrival.view);
+		packet_parse(rte_pktmbuf_mtod(arrival.mbuf, const uint8_t *),
+		             rte_pktmbuf_data_len(arrival.mbuf), &arrival.view);
 		if (arrival.view.kind == PACKET_UDP) {
 			arrival.tuple = lookup(receiver, arrival.view.family, arrival.view.destination,
-					       arrival.view.destination_port);
-			dns_reply_parse(arrival.view.payload, arrival.view.payload_length, receiver->want_nsid, &arrival.reply);
+			                       arrival.view.destination_port);
+			dns_reply_parse(arrival.view.payload, arrival.view.payload_length,
+			                receiver->want_nsid, &arrival.reply);
 		}
 		if (settle(receiver, &arrival, receiver->early[i].arrived)) {
 			rte_pktmbuf_free(arrival.mbuf);
@@ -309,7 +337,8 @@ static void retry_early(struct worker_receiver *receiver)
 	receiver->early_count = kept;
 }
 
-static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received, ns_t now)
+static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received,
+                         ns_t now)
 {
 	struct arrival arrivals[WORKER_RECEIVE_BURST];
 	uint64_t bytes = 0;
@@ -347,14 +376,19 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 	do {
 		number = match_expire(link->table, now, lost, WORKER_RECEIVE_BURST);
 		for (unsigned i = 0; i < number; i++) {
+			prefetch_books(receiver, lost[i].tuple);
+		}
+		for (unsigned i = 0; i < number; i++) {
 			struct flow_answered *record = &receiver->ledger[lost[i].tuple];
 			uint16_t backend = flow_answered_backend(record);
 
-			stats_count_lost(receiver->stats, flow_space_cohort_of(receiver->space, lost[i].tuple), lost[i].age_class,
-					 lost[i].sent_at);
+			stats_count_lost(receiver->stats, cohort_of(receiver, lost[i].tuple),
+			                 lost[i].age_class, lost[i].sent_at);
 			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
 			flow_answered_loss(record, lost[i].sent_at);
-			completed(link);
+		}
+		if (number > 0) {
+			completed(link, number);
 		}
 	} while (number == WORKER_RECEIVE_BURST);
 }
@@ -368,8 +402,9 @@ unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
 		retry_early(receiver);
 	}
 	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
-		unsigned received = rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), mbufs,
-						     WORKER_RECEIVE_BURST);
+		unsigned received =
+		        rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), mbufs,
+		                         WORKER_RECEIVE_BURST);
 
 		if (received > 0) {
 			handle_burst(receiver, mbufs, received, now);
