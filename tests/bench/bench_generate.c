@@ -195,6 +195,11 @@ static void print(const struct bench *bench, const struct worker_team_options *o
 		total.wall = span->wall > total.wall ? span->wall : total.wall;
 		longest = bench->longest_burst[i] > longest ? bench->longest_burst[i] : longest;
 	}
+	if (total.count == 0 || total.cpu == 0) {
+		error_set(&error, -1,
+		          "nothing was sent: the RX lcore got no CPU, or the in-flight table is too small");
+		bench_die("bench_generate", &error);
+	}
 	if (stats_snapshot_init(&snapshot, &bench->team->shape, &error) < 0 ||
 	    worker_team_memory(options, &memory, &error) < 0) {
 		bench_die("bench_generate", &error);

@@ -60,10 +60,17 @@ static void fill(struct bench *bench, uint32_t place, uint32_t queries)
 {
 	struct rte_mbuf *frames[WORKER_BURST];
 
-	while (queries > 0) {
+	for (unsigned idle = 0; queries > 0;) {
 		unsigned sent = worker_sender_step(&bench->team->senders[0], bench_now(&bench->clock));
 
 		sent = rte_ring_dequeue_burst(bench->forth, (void **)frames, WORKER_BURST, NULL);
+		idle = sent > 0 ? 0 : idle + 1;
+		if (idle > 1000) {
+			// The oldest unanswered query holds all FIFO entries after its own.
+			fprintf(stderr,
+			        "bench_receive: the in-flight table is full; use fewer rounds or replies\n");
+			exit(1);
+		}
 		for (unsigned i = 0; i < sent; i++) {
 			note(&bench->expected[(place + i) & (bench->count - 1)], frames[i]);
 		}
