@@ -126,6 +126,7 @@ static enum backend_fate serve(struct backend *backend, ns_t now, ns_t *at)
 	if (backend->options.concurrency > 0) {
 		take_place(backend, *at);
 	}
+	*at += backend->options.delay;
 	if (backend->options.loss > 0 && random_double(&backend->random) < backend->options.loss) {
 		return BACKEND_LOSES;
 	}
@@ -137,7 +138,7 @@ enum backend_fate backend_receive(struct backend *backend, ns_t now, ns_t *at)
 	backend->received++;
 	switch (backend->state) {
 	case BACKEND_CLOSED:
-		*at = now;
+		*at = now + backend->options.delay;
 		return BACKEND_REFUSES;
 	case BACKEND_DEAD:
 		return BACKEND_SILENT;

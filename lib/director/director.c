@@ -17,6 +17,7 @@ static const char *const drop_names[DIRECTOR_DROPS] = {
         [DIRECTOR_DROP_CHECKSUM] = "bad checksum",
         [DIRECTOR_DROP_FOREIGN] = "for another station",
         [DIRECTOR_DROP_IGNORED] = "of no interest",
+        [DIRECTOR_DROP_NEIGHBOUR] = "no room for an ARP, ND or echo answer",
         [DIRECTOR_DROP_DELETED] = "real server deleted",
         [DIRECTOR_DROP_LAZY] = "real server deleted, connection expires",
         [DIRECTOR_DROP_OVERLOAD] = "overload defence",

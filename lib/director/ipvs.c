@@ -199,8 +199,8 @@ static struct ipvs_result decide(struct ipvs *ipvs, const struct ipvs_key *key)
 	struct ipvs_result result;
 	uint32_t index;
 
-	// Without any service the hooks are unregistered, and connections are not looked at.
-	if (ipvs->services_listed == 0) {
+	// Without any service of its family the hooks are unregistered, and connections are not looked at.
+	if (!table_is_hooked(ipvs, key->client.family)) {
 		return refuse(IPVS_LOCAL, IPVS_REASON_NO_SERVICE);
 	}
 	index = table_find(ipvs, &key->client, key->client_port, key->service, false);
@@ -236,7 +236,7 @@ bool ipvs_packet_out(struct ipvs *ipvs, ns_t now, const struct address *client, 
 
 	table_advance(ipvs, now);
 	ipvs->counters.packets_out++;
-	if (ipvs->services_listed > 0) {
+	if (table_is_hooked(ipvs, client->family)) {
 		index = table_find_reply(ipvs, client, client_port, server);
 	}
 	if (index == TABLE_NONE) {
@@ -258,7 +258,7 @@ bool ipvs_find_reply(struct ipvs *ipvs, ns_t now, const struct address *client, 
 	uint32_t index = TABLE_NONE;
 
 	table_advance(ipvs, now);
-	if (ipvs->services_listed > 0) {
+	if (table_is_hooked(ipvs, client->family)) {
 		index = table_find_reply(ipvs, client, client_port, server);
 	}
 	if (index != TABLE_NONE) {
@@ -290,7 +290,7 @@ const struct ipvs_counters *ipvs_counters(const struct ipvs *ipvs)
 void ipvs_table_foreach(const struct ipvs *ipvs, bool (*visit)(void *context, const struct ipvs_entry *entry),
                         void *context)
 {
-	for (uint32_t i = 0; i < ipvs->options.connections; i++) {
+	for (uint32_t i = 0; i < ipvs->top; i++) {
 		const struct connection *c = &ipvs->connections[i];
 		struct ipvs_entry entry;
 

@@ -21,12 +21,12 @@ static void transmit(struct director *director, uint16_t port, uint16_t queue, s
 	}
 }
 
-/** A burst of frames for one queue, as they come. Returns their number. */
-static uint16_t take_burst(struct director *director, struct rte_mbuf **frames, uint16_t *queue)
+/** At most `max` frames for one queue, as they come. Returns their number. */
+static uint16_t take_burst(struct director *director, struct rte_mbuf **frames, uint16_t max, uint16_t *queue)
 {
 	uint16_t count = 0;
 
-	while (count < DIRECTOR_BURST && director->output_head != director->output_tail) {
+	while (count < max && director->output_head != director->output_tail) {
 		const struct output *output =
 		        &director->outputs[director->output_head & director->output_mask];
 
@@ -52,9 +52,10 @@ unsigned director_port_step(struct director *director, uint16_t port, uint16_t q
 		moved += count;
 	}
 	director_advance(director, now);
-	// No more than came in and a burst: a long backlog must not starve the receive queues.
-	for (unsigned bursts = 0; bursts <= queues; bursts++) {
-		count = take_burst(director, frames, &queue);
+	// No more than may come in and a burst: a long backlog must not starve the receive queues.
+	for (unsigned room = (queues + 1u) * DIRECTOR_BURST; room > 0; room -= count) {
+		count = take_burst(director, frames,
+		                   (uint16_t)(room < DIRECTOR_BURST ? room : DIRECTOR_BURST), &queue);
 		if (count == 0) {
 			break;
 		}

@@ -140,10 +140,14 @@ static struct destination *pick_rr(struct service *service)
 	return NULL;
 }
 
-/** ip_vs_wrr_schedule. */
+/**
+ * ip_vs_wrr_schedule: rounds of falling weight. It gives up once every destination was asked for a weight of
+ * 1, which may take one more round up to where it began.
+ */
 static struct destination *pick_wrr(struct service *service)
 {
 	struct destination *last = service->current;
+	struct destination *stop = NULL;
 	struct destination *d = last;
 	bool restarted = false, last_pass = false;
 
@@ -156,7 +160,8 @@ static struct destination *pick_wrr(struct service *service)
 				service->current = d;
 				return d;
 			}
-			if (d == last) {
+			if (d == stop) {
+				service->current = d;
 				return NULL;
 			}
 		}
@@ -164,11 +169,15 @@ static struct destination *pick_wrr(struct service *service)
 		if (service->current_weight <= 0) {
 			service->current_weight = service->max_weight;
 			if (last_pass || last == &service->head) {
+				service->current = d;
 				return NULL;
 			}
 			restarted = true;
 		}
-		last_pass = restarted && service->current_weight <= service->step;
+		last_pass = service->current_weight <= service->step;
+		if (last_pass && restarted && last != &service->head) {
+			stop = last;
+		}
 	}
 }
 

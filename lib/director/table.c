@@ -116,15 +116,19 @@ void destination_unbind(struct destination *destination, bool is_template)
 uint32_t table_create(struct ipvs *ipvs, const struct ipvs_key *key, struct destination *destination,
                       bool is_template)
 {
-	uint32_t index = ipvs->free;
+	uint32_t index = ipvs->free != TABLE_NONE ? ipvs->free : ipvs->top;
 	uint32_t *head = &ipvs->heads[hash_client(ipvs, &key->client, key->client_port)];
 	struct connection *c;
 
-	if (index == TABLE_NONE) {
+	if (index == ipvs->options.connections) {
 		return TABLE_NONE;
 	}
 	c = &ipvs->connections[index];
-	ipvs->free = c->hash_next;
+	if (index == ipvs->top) {
+		ipvs->top++;
+	} else {
+		ipvs->free = c->hash_next;
+	}
 	*c = (struct connection){
 	        // At the head: a new connection hides an expiring one of the same key.
 	        .hash_next = *head,
@@ -199,7 +203,7 @@ static void destroy(struct ipvs *ipvs, uint32_t index)
  * free. */
 static void flush(struct ipvs *ipvs)
 {
-	for (uint32_t i = 0; i < ipvs->options.connections; i++) {
+	for (uint32_t i = 0; i < ipvs->top; i++) {
 		const struct connection *c = &ipvs->connections[i];
 		uint32_t control = c->control;
 

@@ -5,9 +5,11 @@
 #include "director/ipvs.h"
 #include "wheel.h"
 
-#define SH_BUCKETS  256 ///< IP_VS_SH_TAB_SIZE
-#define TABLE_NONE  UINT32_MAX
-#define SERVERS_MAX UINT16_MAX
+#define SH_BUCKETS 256 ///< IP_VS_SH_TAB_SIZE
+#define TABLE_NONE UINT32_MAX
+// Jiffies fit 32 bits with room for the wheel's cutoff.
+#define TIMEOUT_JIFFIES_MAX (UINT32_MAX / 4)
+#define SERVERS_MAX         UINT16_MAX
 
 /** A real server in a service (struct ip_vs_dest). It lives as long as the director: "in the trash" is
  * `listed == false`. */
@@ -87,11 +89,13 @@ struct ipvs {
 	struct conntrack *conntracks;
 	uint32_t *heads;
 	uint32_t mask;
-	uint32_t free;
+	uint32_t free; ///< list of those that were used and are free again
+	uint32_t top;  ///< none from here on was ever used: what walks the table stops here
 	uint32_t count;
 	struct service **services;
 	uint16_t service_count;
-	uint16_t services_listed;
+	uint16_t listed_ipv4; ///< services: the hooks of a family are registered while it has any
+	uint16_t listed_ipv6;
 	struct server *servers;
 	uint32_t server_count;
 	uint32_t server_room;
@@ -144,6 +148,12 @@ void table_schedule_flush(struct ipvs *ipvs);
 /** Bind and unbind a flow to a destination's counters and thresholds (ip_vs_bind_dest, ip_vs_unbind_dest). */
 void destination_bind(struct destination *destination, bool is_template);
 void destination_unbind(struct destination *destination, bool is_template);
+
+/** Are the hooks of a client's family registered? */
+static inline bool table_is_hooked(const struct ipvs *ipvs, uint8_t family)
+{
+	return (family == ADDRESS_IPV6 ? ipvs->listed_ipv6 : ipvs->listed_ipv4) > 0;
+}
 
 /** Jiffies of a duration. */
 uint64_t table_jiffies(const struct ipvs *ipvs, ns_t duration);

@@ -79,6 +79,16 @@ static bool checksum_is_bad(const struct worker_receiver *receiver, const struct
 	       (checksum == PACKET_CHECKSUM_PARTIAL && receiver->verify != WORKER_VERIFY_PARTIAL);
 }
 
+// An unusual frame goes to the capture, if there is one; its Ethernet padding does not.
+static void keep(struct worker_receiver *receiver, const struct packet_view *view, enum capture_reason reason,
+                 ns_t now)
+{
+	if (receiver->capture != NULL) {
+		capture_take_frame(receiver->capture, reason, view->frame,
+		                   (size_t)(view->transport - view->frame) + view->transport_length, now);
+	}
+}
+
 static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
                        uint16_t port)
 {
@@ -99,7 +109,7 @@ static bool is_service(const struct worker_receiver *receiver, uint8_t family, c
 }
 
 // A UDP datagram: find its tuple and parse its DNS message. False when that ends it.
-static bool classify_datagram(struct worker_receiver *receiver, struct arrival *arrival)
+static bool classify_datagram(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
 {
 	const struct packet_view *view = &arrival->view;
 
@@ -113,6 +123,7 @@ static bool classify_datagram(struct worker_receiver *receiver, struct arrival *
 		break;
 	default:
 		count(receiver, STATS_MALFORMED_DNS);
+		keep(receiver, view, CAPTURE_MALFORMED, now);
 		return false;
 	}
 	match_prefetch(link_of(receiver, arrival->tuple)->table, arrival->tuple, arrival->reply.id);
@@ -147,6 +158,7 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 	if (tuple == FLOW_TUPLE_NONE ||
 	    !is_service(receiver, view->family, quote->destination, quote->destination_port)) {
 		count(receiver, STATS_ICMP_UNMATCHED);
+		keep(receiver, view, CAPTURE_ICMP, now);
 		return true;
 	}
 	link = link_of(receiver, tuple);
@@ -156,16 +168,19 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 		count(receiver, refusal_counter(quote->reason));
 		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at,
 		                    now - query.sent_at);
-		flow_answered_refusal(&receiver->ledger[tuple], now);
+		flow_answered_refusal(&receiver->ledger[tuple], query.id, now);
+		keep(receiver, view, CAPTURE_REFUSED, now);
 		completed(link, 1);
 		return true;
 	case MATCH_IS_EARLY:
 		return false;
 	case MATCH_IS_DUPLICATE:
 		count(receiver, STATS_DUPLICATE);
+		keep(receiver, view, CAPTURE_DUPLICATE, now);
 		return true;
 	default:
 		count(receiver, STATS_ICMP_UNMATCHED);
+		keep(receiver, view, CAPTURE_ICMP, now);
 		return true;
 	}
 }
@@ -205,14 +220,17 @@ static bool settle_wrong_source(struct worker_receiver *receiver, const struct a
 	}
 	if (result != MATCH_IS_ANSWER) {
 		count(receiver, STATS_UNEXPECTED);
+		keep(receiver, view, CAPTURE_UNEXPECTED, now);
 		return true;
 	}
 	count(receiver, STATS_WRONG_SOURCE);
+	keep(receiver, view, CAPTURE_WRONG_SOURCE, now);
 	source = packet_address(view, view->source);
 	address_format(&source, text);
 	backend = stats_backend_find(receiver->stats, (const uint8_t *)text, strlen(text), true, now);
 	receiver->stats->backends[backend].wrong_source++;
-	receiver->ledger[arrival->tuple].wrong_source++;
+	receiver->ledger[arrival->tuple].wrong_source +=
+	        receiver->ledger[arrival->tuple].wrong_source < UINT16_MAX;
 	return true;
 }
 
@@ -240,16 +258,20 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 		stats_count_late(receiver->stats, cohort_of(receiver, arrival->tuple), query.age_class,
 		                 query.sent_at);
 		receiver->ledger[arrival->tuple].late++;
+		keep(receiver, view, CAPTURE_LATE, now);
 		break;
 	case MATCH_IS_DUPLICATE:
 		count(receiver, STATS_DUPLICATE);
 		receiver->ledger[arrival->tuple].duplicate++;
+		keep(receiver, view, CAPTURE_DUPLICATE, now);
 		break;
 	case MATCH_IS_MISMATCH:
 		count(receiver, STATS_MISMATCH);
+		keep(receiver, view, CAPTURE_MISMATCH, now);
 		break;
 	case MATCH_IS_UNEXPECTED:
 		count(receiver, STATS_UNEXPECTED);
+		keep(receiver, view, CAPTURE_UNEXPECTED, now);
 		break;
 	case MATCH_IS_EARLY:
 		return false;
@@ -258,7 +280,7 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 }
 
 // First pass. True when the arrival goes on to settle().
-static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
+static bool classify(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
 {
 	struct packet_view *view = &arrival->view;
 	enum packet_kind kind = packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *),
@@ -277,12 +299,17 @@ static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
 	default:
 		break;
 	}
+	if (memcmp(view->frame + 6, receiver->mac, sizeof(receiver->mac)) == 0) {
+		count(receiver,
+		      STATS_OTHER); // a packet socket also sees what the kernel sends from this interface
+		return false;
+	}
 	if (checksum_is_bad(receiver, arrival->mbuf, view)) {
 		count(receiver, STATS_BAD_CHECKSUM);
 		return false;
 	}
 	if (kind == PACKET_UDP) {
-		return classify_datagram(receiver, arrival);
+		return classify_datagram(receiver, arrival, now);
 	}
 	if (kind == PACKET_ICMP_UNREACHABLE) {
 		return true;
@@ -349,7 +376,7 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 		}
 		bytes += mbufs[i]->pkt_len;
 		arrivals[i].mbuf = mbufs[i];
-		if (!classify(receiver, &arrivals[i])) {
+		if (!classify(receiver, &arrivals[i], now)) {
 			arrivals[i].mbuf = NULL;
 			rte_pktmbuf_free(mbufs[i]);
 		}
@@ -366,6 +393,24 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 	}
 	receiver->stats->counters[STATS_RECEIVED] += received;
 	receiver->stats->counters[STATS_RECEIVED_BYTES] += bytes;
+}
+
+static void keep_loss(struct worker_receiver *receiver, const struct worker_link *link,
+                      const struct match_query *lost, ns_t now)
+{
+	uint16_t backend = flow_answered_backend(&receiver->ledger[lost->tuple]);
+	struct match_query before;
+
+	if (match_predecessor(link->table, lost, now, &before)) {
+		// A slot keeps its time modulo 1099 s; the age class of the lost query says how long ago that
+		// was.
+		while (before.id == (uint16_t)(lost->id - 1) && before.sent_at > MATCH_TIME_SPAN &&
+		       lost->sent_at - before.sent_at < stats_age_low(lost->age_class)) {
+			before.sent_at -= MATCH_TIME_SPAN;
+		}
+		capture_take_query(receiver->capture, CAPTURE_ANSWERED, &before, backend);
+	}
+	capture_take_query(receiver->capture, CAPTURE_LOST, lost, backend);
 }
 
 static void expire(struct worker_receiver *receiver, struct worker_link *link, ns_t now)
@@ -385,7 +430,10 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 			stats_count_lost(receiver->stats, cohort_of(receiver, lost[i].tuple),
 			                 lost[i].age_class, lost[i].sent_at);
 			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
-			flow_answered_loss(record, lost[i].sent_at);
+			flow_answered_loss(record, lost[i].id, lost[i].sent_at);
+			if (receiver->capture != NULL) {
+				keep_loss(receiver, link, &lost[i], now);
+			}
 		}
 		if (number > 0) {
 			completed(link, number);

@@ -1,10 +1,9 @@
 #include "worker/sender.h"
 
-#include <endian.h>
 #include <rte_ethdev.h>
 #include <string.h>
 
-#include "dns/label.h"
+#include "craft.h"
 #include "load/window.h"
 
 // The path of a query: due() says how many, choose() picks cohort, tuple and id, craft() writes the frame,
@@ -13,12 +12,48 @@
 // tuple's record, its source and its slot. look_ahead() has them on their way half a burst before the query
 // is due.
 
+// Take what was due before the end and will not be sent.
+static uint64_t leave_out(struct load_pacer *pacer, ns_t end)
+{
+	uint64_t count = 0;
+
+	while (load_pacer_next(pacer) < end && load_pacer_due(pacer, pacer->now, 1) > 0) {
+		load_pacer_take(pacer);
+		count++;
+	}
+	return count;
+}
+
 static bool is_due_by_window(const struct worker_sender *sender, uint64_t *room)
 {
 	uint64_t completed = atomic_load_explicit(sender->completed, memory_order_acquire);
 
 	*room = load_window_room(sender->window, sender->sent, completed);
 	return *room > 0;
+}
+
+static void count_skipped(struct worker_sender *sender)
+{
+	stats_set(&sender->stats->counters[STATS_SKIPPED],
+	          load_pacer_skipped(&sender->pacer) + sender->leftover);
+}
+
+// The run is over when everything that was due before its end has left. What is later than the pacer's lag
+// allows is not waited for.
+static bool is_past_end(struct worker_sender *sender, ns_t now)
+{
+	bool scheduled = sender->paced && !sender->pacer.unlimited;
+
+	if (now < sender->end) {
+		return false;
+	}
+	if (scheduled && load_pacer_next(&sender->pacer) < sender->end &&
+	    now < sender->end + sender->pacer.max_lag) {
+		return false;
+	}
+	sender->leftover = scheduled ? leave_out(&sender->pacer, sender->end) : 0;
+	count_skipped(sender);
+	return true;
 }
 
 // How many queries may leave now.
@@ -29,13 +64,15 @@ static unsigned due(struct worker_sender *sender, ns_t now)
 	if (sender->window > 0 && !is_due_by_window(sender, &room)) {
 		return 0;
 	}
-	if (sender->sent >= sender->query_limit || now >= sender->end) {
+	if (sender->sent >= sender->query_limit || is_past_end(sender, now)) {
 		atomic_store_explicit(&sender->state, WORKER_FINISHED, memory_order_release);
 		return 0;
 	}
 	room = RTE_MIN(room, sender->query_limit - sender->sent);
 	room = RTE_MIN(room, (uint64_t)sender->burst);
-	return sender->paced ? load_pacer_due(&sender->pacer, now, (unsigned)room) : (unsigned)room;
+	// Nothing that is due after the end is sent, however late it is.
+	return sender->paced ? load_pacer_due(&sender->pacer, RTE_MIN(now, sender->end - 1), (unsigned)room)
+	                     : (unsigned)room;
 }
 
 // A query that is due but can't be sent is counted once, however often it is tried.
@@ -99,23 +136,6 @@ static bool choose(struct worker_sender *sender, ns_t now, struct worker_pending
 	return false;
 }
 
-static struct packet_source source_of(const struct flow_space *space, uint32_t tuple, uint8_t family)
-{
-	struct flow_source from;
-	struct packet_source source;
-
-	if (family == ADDRESS_IPV4) {
-		const struct flow_tuple *at = flow_space_tuple(space, tuple);
-
-		return packet_source_ipv4(be32toh(at->address), at->port);
-	}
-	from = flow_space_source(space, tuple);
-	source.port = from.port;
-	source.sum = packet_sum(from.address, sizeof(source.ipv6));
-	memcpy(source.ipv6, from.address, sizeof(source.ipv6));
-	return source;
-}
-
 // A frame comes from its pool as it was freed: one segment, one reference. A driver may have moved its data
 // (virtio does).
 static void frame_prepare(struct rte_mbuf *frame, uint32_t length, const struct packet_offload *offload)
@@ -135,29 +155,15 @@ static void frame_prepare(struct rte_mbuf *frame, uint32_t length, const struct 
 static void craft(struct worker_sender *sender, unsigned count)
 {
 	const struct packet_header header = *sender->header;
-	const struct dns_query_set *queries = sender->queries;
-	bool generated = queries->generated != DNS_GENERATED_NONE, resident = sender->resident;
+	bool resident = sender->resident;
 
 	for (unsigned i = 0; i < count; i++) {
 		struct worker_pending *pending = &sender->pending[i];
-		const struct dns_query *query = &queries->queries[generated ? 0 : pending->question];
-		struct packet_payload payload = {
-		        .wire = query->wire, .length = query->length, .sum = query->sum};
-		struct packet_source source = source_of(sender->space, pending->tuple, header.family);
+		struct worker_query query = {pending->tuple, pending->id, pending->question};
 		uint8_t *bytes = (uint8_t *)sender->frames[i]->buf_addr + RTE_PKTMBUF_HEADROOM;
-		uint32_t label_sum = 0;
 
-		if (!resident) {
-			packet_craft(bytes, &header, &source, &payload, pending->id);
-		}
-		if (generated) {
-			label_sum = dns_label_write_sum(queries, pending->question,
-			                                bytes + header.length + queries->label_offset);
-		}
-		if (resident || generated) {
-			packet_patch(bytes, &header, &source, &payload, pending->id, label_sum);
-		}
-		pending->length = (uint32_t)header.length + query->length;
+		pending->length =
+		        worker_craft(bytes, &header, sender->space, sender->queries, &query, resident);
 		frame_prepare(sender->frames[i], pending->length, &header.offload);
 	}
 }
@@ -358,7 +364,7 @@ unsigned worker_sender_step(struct worker_sender *sender, ns_t now)
 		return 0;
 	}
 	fill(sender, count, now);
-	stats_set(&sender->stats->counters[STATS_SKIPPED], load_pacer_skipped(&sender->pacer));
+	count_skipped(sender);
 	return sender->pending_count > 0 ? send_pending(sender, now) : 0;
 }
 

@@ -18,11 +18,11 @@ cat >plan.json <<PLAN
   "load": {"rate": 5000, "duration": "6s", "timeouts": ["500ms", "200ms"]},
   "output": {"interval": "250ms", "jsonl": "result.jsonl", "json": "result.json"},
   "scenario": [
-    {"at": "1s", "exec": "kill $nsd_pid", "name": "server killed"},
-    {"at": "2s", "exec": "ip netns exec server nsd -c $work/nsd/nsd.conf", "name": "server back"},
-    {"at": "3s", "exec": "ip netns exec server ip link set server down", "name": "link down"},
-    {"at": "4s", "exec": "ip netns exec server ip link set server up", "name": "link up"},
-    {"at": "5s", "mark": "the last second"}
+    {"at": "1s", "do": "exec", "command": "kill $nsd_pid", "name": "server killed"},
+    {"at": "2s", "do": "exec", "command": "ip netns exec server nsd -c $work/nsd/nsd.conf", "name": "server back"},
+    {"at": "3s", "do": "exec", "command": "ip netns exec server ip link set server down", "name": "link down"},
+    {"at": "4s", "do": "exec", "command": "ip netns exec server ip link set server up", "name": "link up"},
+    {"at": "5s", "do": "mark", "name": "the last second"}
   ]
 }
 PLAN

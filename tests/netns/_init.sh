@@ -98,7 +98,7 @@ nsd_count() {
 
 # start_capture FILE [FILTER]: the server's interface into a pcap file; stop_capture ends and completes it.
 start_capture() {
-	ip netns exec "$server" tcpdump -i server --immediate-mode -U -B 65536 -s 2048 -Z root -w "$1" ${2:+"$2"} 2>"$work/tcpdump.log" &
+	ip netns exec "$server" tcpdump -i server -B 131072 -s 2048 -Z root -w "$1" ${2:+"$2"} 2>"$work/tcpdump.log" &
 	capture_pid=$!
 	wait_for 10 grep -q 'listening on' "$work/tcpdump.log"
 }

@@ -213,6 +213,27 @@ static void item_13_confirmed_conntrack_loses_the_first_packet(void **state)
 	lab_close(&lab);
 }
 
+static void item_13_holds_between_a_removal_and_its_flush(void **state)
+{
+	struct ipvs_options options = lab_options();
+	struct lab lab;
+
+	(void)state;
+	for (int conntrack = 0; conntrack <= 1; conntrack++) {
+		options.expire_nodest_conn = true;
+		options.conntrack = conntrack;
+		options.flush_delay = seconds(0.5);
+		lab_open(&lab, &options, "AB");
+		assert_string_equal(lab_ask_ports(&lab, 0, 1000, 4), "BABA");
+		lab_remove(&lab, 1, 'B');
+		assert_string_equal(lab_ask_ports(&lab, 1.1, 1000, 2), conntrack ? "-A" : "AA");
+		assert_string_equal(lab_ask_ports(&lab, 1.2, 1000, 2), "AA");
+		// The flush frees the ports that were not tried, without a loss.
+		assert_string_equal(lab_ask_ports(&lab, 1.6, 1000, 4), "AAAA");
+		lab_close(&lab);
+	}
+}
+
 static void item_14_conntrack_that_aged_out_loses_nothing(void **state)
 {
 	struct ipvs_options options = lab_options();
@@ -588,6 +609,7 @@ int main(void)
 	        cmocka_unit_test(item_11_removal_with_expire_nodest_flushes),
 	        cmocka_unit_test(item_12_late_expire_nodest_loses_nothing_without_conntrack),
 	        cmocka_unit_test(item_13_confirmed_conntrack_loses_the_first_packet),
+	        cmocka_unit_test(item_13_holds_between_a_removal_and_its_flush),
 	        cmocka_unit_test(item_14_conntrack_that_aged_out_loses_nothing),
 	        cmocka_unit_test(item_15_without_vs_conntrack_nothing_is_lost),
 	        cmocka_unit_test(item_16_a_server_added_again_gets_its_ports_back),

@@ -386,6 +386,36 @@ static void sequential_reuse_of_weight_zero_never_recovers_within_the_timeout(vo
 	}
 }
 
+static void the_worked_example_loses_half_a_million_queries(void **state)
+{
+	const double ports = 28232, rate = 100000, timeout = 10;
+	struct ipvs_options options = lab_options();
+	double now = 0, mean = timeout + granularity_of(timeout) / 2, expected;
+	struct ipvs_key key = {.client = address_of("192.0.2.1")};
+	struct random random;
+	struct lab lab;
+
+	(void)state;
+	random_seed(&random, 5, 0);
+	options.udp_timeout = seconds(timeout);
+	options.connections = 65536;
+	lab_open(&lab, &options, "AB");
+	key.service = lab.service;
+	for (bool removed = false; now < 2.1 * timeout; now += 1 / rate) {
+		if (!removed && now >= timeout) {
+			lab_remove(&lab, now, 'A');
+			removed = true;
+		}
+		key.client_port = (uint16_t)random_below(&random, (uint64_t)ports);
+		ipvs_packet_in(lab.ipvs, seconds(now), &key);
+	}
+	// (Q/k) [T - (1 - e^-y) / lambda]: 486,000, and half a granularity more.
+	expected = rate / 2 * (mean - (1 - exp(-rate / ports * mean)) * ports / rate);
+	assert_true(fabs((double)ipvs_counters(lab.ipvs)->reasons[IPVS_REASON_DELETED] / expected - 1) <
+	            0.01);
+	lab_close(&lab);
+}
+
 static void a_flush_loses_only_the_replies_in_flight(void **state)
 {
 	static struct crowd crowd;
@@ -456,6 +486,7 @@ int main(void)
 	        cmocka_unit_test(sequential_reuse_loses_a_share_until_the_timeout_then_nothing),
 	        cmocka_unit_test(sequential_reuse_of_lazy_expiry_loses_one_query_a_port),
 	        cmocka_unit_test(sequential_reuse_of_weight_zero_never_recovers_within_the_timeout),
+	        cmocka_unit_test(the_worked_example_loses_half_a_million_queries),
 	        cmocka_unit_test(a_flush_loses_only_the_replies_in_flight),
 	        cmocka_unit_test(replacing_all_of_k_servers_kills_more_flows_than_there_are),
 	};

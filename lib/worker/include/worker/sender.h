@@ -87,6 +87,7 @@ struct worker_sender {
 	struct load_pacer pacer __attribute__((aligned(64)));
 	struct flow_mixer mixer;
 	uint64_t sent;
+	uint64_t leftover; ///< queries due before the end that were too late to be sent
 	uint32_t question;
 	bool blocked; ///< the query that is due was counted as throttled already
 	uint32_t pending_count;
