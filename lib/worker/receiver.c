@@ -441,27 +441,39 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 	} while (number == WORKER_RECEIVE_BURST);
 }
 
-unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
+void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **frames, unsigned count,
+                            ns_t now)
 {
-	struct rte_mbuf *mbufs[WORKER_RECEIVE_BURST];
-	unsigned total = 0;
-
 	if (receiver->early_count > 0) {
 		retry_early(receiver);
 	}
-	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
-		unsigned received =
-		        rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), mbufs,
-		                         WORKER_RECEIVE_BURST);
+	if (count > 0) {
+		handle_burst(receiver, frames, count, now);
+	}
+}
 
-		if (received > 0) {
-			handle_burst(receiver, mbufs, received, now);
-		}
-		total += received;
+void worker_receiver_expire(struct worker_receiver *receiver, ns_t now)
+{
+	if (receiver->early_count > 0) {
+		retry_early(receiver);
 	}
 	for (unsigned i = 0; i < receiver->link_count; i++) {
 		expire(receiver, &receiver->links[i], now);
 	}
+}
+
+unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
+{
+	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
+	unsigned total = 0;
+
+	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
+		unsigned count = worker_receiver_poll(receiver, queue, frames);
+
+		worker_receiver_handle(receiver, frames, count, now);
+		total += count;
+	}
+	worker_receiver_expire(receiver, now);
 	return total;
 }
 
