@@ -149,8 +149,9 @@ static bool make_answer(struct server *server, double now, struct answer *answer
 	answer->message[2] |= 0x84;
 	answer->message[3] = 0;
 	memcpy(&answer->message[6], (uint8_t[]){0, 0, 0, 0, 0, 1}, 6);
-	memcpy(&answer->message[at], (uint8_t[]){0, 0, 41, 4, 208, 0, 0, 0, 0, 0, (uint8_t)(4 + name_size), 0, 3, 0,
-	                                          (uint8_t)name_size},
+	memcpy(&answer->message[at],
+	       (uint8_t[]){0, 0, 41, 4, 208, 0, 0, 0, 0, 0, (uint8_t)(4 + name_size), 0, 3, 0,
+	                   (uint8_t)name_size},
 	       15);
 	memcpy(&answer->message[at + 15], server->name, name_size);
 	answer->size = (uint16_t)(at + 15 + name_size);
