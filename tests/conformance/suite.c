@@ -217,7 +217,7 @@ static void step_left(struct run *run, char *const *words)
 static void step_leaves(struct run *run, char *const *words)
 {
 	double timeout = strtod(words[2], NULL), granularity = strtod(words[3], NULL), until = 0;
-	double early[PORTS_MAX], late[PORTS_MAX];
+	double early[PORTS_MAX], late[PORTS_MAX], latest = 0;
 	unsigned first, count;
 
 	parse_ports(words[1], &first, &count);
@@ -228,12 +228,16 @@ static void step_leaves(struct run *run, char *const *words)
 	for (unsigned i = 0; i < count; i++) {
 		double asked = run->asked[first + i];
 
+		latest = fmax(latest, early[i] - asked - timeout);
 		if (late[i] - asked <= timeout || early[i] - asked > timeout + granularity ||
 		    isinf(late[i])) {
 			finish(run, FAILED,
 			       "port %u left between %.2f and %.2f s after its query, not in (%g, %g]",
 			       first + i, early[i] - asked, late[i] - asked, timeout, timeout + granularity);
 		}
+	}
+	if (latest <= strtod(words[4], NULL)) {
+		finish(run, FAILED, "the last left %.2f s late, not over %s s", latest, words[4]);
 	}
 }
 
@@ -280,7 +284,7 @@ static void step(struct run *run, char *const *words, unsigned count)
 	        {"up", 2, step_up},         {"send", 3, step_send},
 	        {"hear", 4, step_hear},     {"table", 3, step_table},
 	        {"left", 4, step_left},     {"connections", 2, step_connections},
-	        {"leaves", 4, step_leaves}, {"received", 3, step_received},
+	        {"leaves", 5, step_leaves}, {"received", 3, step_received},
 	        {"moved", 2, step_moved},
 	};
 
