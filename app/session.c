@@ -14,6 +14,10 @@
 #define POOL_CACHE     256
 #define CONTROL_FRAMES 511
 
+// An XDP socket's memory is the receive pool: its fill, completion and both packet rings, and the copies that
+// it sends.
+#define AF_XDP_FRAMES 16384
+
 // Between two rounds of the main lcore (10 ms, and the time that a write takes): records of lost queries and
 // of unusual frames for the capture file, 12 MiB together.
 #define CAPTURE_QUERIES 65536
@@ -68,7 +72,12 @@ static unsigned sender_frames(const struct plan *plan)
 
 static unsigned receive_frames(const struct plan *plan)
 {
-	return plan->port.receive_queues * queue_frames(plan) + SPARE_FRAMES;
+	unsigned per_queue = queue_frames(plan);
+
+	if (plan->port.driver == PLAN_DRIVER_AF_XDP) {
+		per_queue += AF_XDP_FRAMES;
+	}
+	return plan->port.receive_queues * per_queue + SPARE_FRAMES;
 }
 
 // Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real
@@ -153,6 +162,7 @@ static void port_options_from(const struct plan *plan, struct port_options *out)
 	        .offload = plan->port.offload == PLAN_OFFLOAD_AUTO,
 	        .promiscuous = plan->port.promiscuous || plan->port.source_mac.present,
 	        .link_timeout = plan->port.link_timeout,
+	        .verbose = plan->output.verbose,
 	};
 }
 
@@ -249,8 +259,9 @@ static int find_next_hop(struct session *session, struct error *error)
 	memcpy(options.own.mac, session->port.mac, sizeof(options.own.mac));
 	options.own.address = plan->cohorts[0].ranges[0].first;
 	clock_start(&session->clock);
-	return resolve_neighbour(&session->port, &options, session->control_pool, &session->clock,
-	                         session->next_hop, error);
+	return resolve_neighbour(&session->port, &options,
+	                         plan->service.gateway.family != ADDRESS_NONE ? "--gateway" : "--server",
+	                         session->control_pool, &session->clock, session->next_hop, error);
 }
 
 static uint32_t table_room(const struct plan *plan)

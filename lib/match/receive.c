@@ -3,7 +3,7 @@
 #include "slot.h"
 
 // FIFO entries whose slots are on their way into the cache while the head steps on.
-#define PREFETCH_AHEAD 8
+#define PREFETCH_AHEAD 24
 
 // Whether a query read as `word` and `sequence` has left, so that its slot is RX's. When RX learnt of its
 // publication before it read the slot, what it read is final. When it learns now, TX may have changed the

@@ -17,18 +17,21 @@ struct worker_query {
 	uint32_t question;
 };
 
-static inline struct packet_source worker_source(const struct flow_space *space, uint32_t tuple)
+static inline struct packet_source worker_source(const struct flow_space *space, uint32_t tuple,
+                                                 uint8_t family)
 {
-	struct flow_source from = flow_space_source(space, tuple);
-	struct packet_source source = {.port = from.port};
-	uint32_t ipv4;
+	struct packet_source source = {0};
+	struct flow_source from;
 
-	if (from.family == ADDRESS_IPV4) {
-		memcpy(&ipv4, from.address, sizeof(ipv4));
-		return packet_source_ipv4(be32toh(ipv4), from.port);
+	if (family == ADDRESS_IPV4) {
+		const struct flow_tuple *at = flow_space_tuple(space, tuple);
+
+		return packet_source_ipv4(be32toh(at->address), at->port);
 	}
-	memcpy(source.ipv6, from.address, sizeof(source.ipv6));
+	from = flow_space_source(space, tuple);
+	source.port = from.port;
 	source.sum = packet_sum(from.address, sizeof(source.ipv6));
+	memcpy(source.ipv6, from.address, sizeof(source.ipv6));
 	return source;
 }
 
@@ -40,7 +43,7 @@ static inline uint16_t worker_craft(uint8_t *frame, const struct packet_header *
 	bool generated = queries->generated != DNS_GENERATED_NONE;
 	const struct dns_query *wire = &queries->queries[generated ? 0 : query->question];
 	struct packet_payload payload = {.wire = wire->wire, .length = wire->length, .sum = wire->sum};
-	struct packet_source source = worker_source(space, query->tuple);
+	struct packet_source source = worker_source(space, query->tuple, header->family);
 	uint32_t label_sum = 0;
 
 	if (!resident) {
@@ -50,7 +53,7 @@ static inline uint16_t worker_craft(uint8_t *frame, const struct packet_header *
 		label_sum = dns_label_write_sum(queries, query->question,
 		                                frame + header->length + queries->label_offset);
 	}
-	if (resident || label_sum != 0) {
+	if (resident || generated) {
 		packet_patch(frame, header, &source, &payload, query->id, label_sum);
 	}
 	return (uint16_t)(header->length + wire->length);

@@ -21,12 +21,28 @@ static void count(struct worker_receiver *receiver, enum stats_receiver_counter 
 	receiver->stats->counters[counter]++;
 }
 
-static void completed(struct worker_link *link)
+static void completed(struct worker_link *link, unsigned queries)
 {
 	// Single writer: a plain load and a release store.
 	atomic_store_explicit(&link->completed,
-	                      atomic_load_explicit(&link->completed, memory_order_relaxed) + 1,
+	                      atomic_load_explicit(&link->completed, memory_order_relaxed) + queries,
 	                      memory_order_release);
+}
+
+// Bring what the outcome of a query on this tuple is filed in. Always inlined: see match_prefetch.
+__attribute__((always_inline)) static inline void prefetch_books(const struct worker_receiver *receiver,
+                                                                 uint32_t tuple)
+{
+	__builtin_prefetch(&receiver->ledger[tuple], 1);
+	if (receiver->space->cohort_count > 1) {
+		flow_space_prefetch(receiver->space, tuple);
+	}
+}
+
+// With one cohort nothing needs to be looked up, which would miss the cache for each random tuple.
+static unsigned cohort_of(const struct worker_receiver *receiver, uint32_t tuple)
+{
+	return receiver->space->cohort_count > 1 ? flow_space_cohort_of(receiver->space, tuple) : 0;
 }
 
 // Tuples are numbered worker by worker, so the tables' ranges lie one behind the other.
@@ -111,7 +127,7 @@ static bool classify_datagram(struct worker_receiver *receiver, struct arrival *
 		return false;
 	}
 	match_prefetch(link_of(receiver, arrival->tuple)->table, arrival->tuple, arrival->reply.id);
-	__builtin_prefetch(&receiver->ledger[arrival->tuple], 1);
+	prefetch_books(receiver, arrival->tuple);
 	return true;
 }
 
@@ -146,7 +162,7 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 		return true;
 	}
 	link = link_of(receiver, tuple);
-	cohort = flow_space_cohort_of(receiver->space, tuple);
+	cohort = cohort_of(receiver, tuple);
 	switch (match_refuse(link->table, tuple, quote->has_id ? quote->id : -1, now, &query)) {
 	case MATCH_IS_ANSWER:
 		count(receiver, refusal_counter(quote->reason));
@@ -154,7 +170,7 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 		                    now - query.sent_at);
 		flow_answered_refusal(&receiver->ledger[tuple], query.id, now);
 		keep(receiver, view, CAPTURE_REFUSED, now);
-		completed(link);
+		completed(link, 1);
 		return true;
 	case MATCH_IS_EARLY:
 		return false;
@@ -180,8 +196,8 @@ static void count_answer(struct worker_receiver *receiver, const struct arrival 
 		backend = stats_backend_find(stats, reply->nsid, reply->nsid_length, false, now);
 		stats->backends[backend].answered++;
 	}
-	stats_count_answered(stats, flow_space_cohort_of(receiver->space, arrival->tuple), query->age_class,
-	                     query->sent_at, now - query->sent_at);
+	stats_count_answered(stats, cohort_of(receiver, arrival->tuple), query->age_class, query->sent_at,
+	                     now - query->sent_at);
 	stats_count_rcode(stats, reply->rcode);
 	stats->counters[STATS_REPLY_BYTES] += arrival->view.payload_length;
 	stats->counters[STATS_TRUNCATED] += reply->truncated;
@@ -236,11 +252,11 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 	switch (result) {
 	case MATCH_IS_ANSWER:
 		count_answer(receiver, arrival, &query, now);
-		completed(link);
+		completed(link, 1);
 		break;
 	case MATCH_IS_LATE:
-		stats_count_late(receiver->stats, flow_space_cohort_of(receiver->space, arrival->tuple),
-		                 query.age_class, query.sent_at);
+		stats_count_late(receiver->stats, cohort_of(receiver, arrival->tuple), query.age_class,
+		                 query.sent_at);
 		receiver->ledger[arrival->tuple].late++;
 		keep(receiver, view, CAPTURE_LATE, now);
 		break;
@@ -405,43 +421,59 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 	do {
 		number = match_expire(link->table, now, lost, WORKER_RECEIVE_BURST);
 		for (unsigned i = 0; i < number; i++) {
+			prefetch_books(receiver, lost[i].tuple);
+		}
+		for (unsigned i = 0; i < number; i++) {
 			struct flow_answered *record = &receiver->ledger[lost[i].tuple];
 			uint16_t backend = flow_answered_backend(record);
 
-			stats_count_lost(receiver->stats,
-			                 flow_space_cohort_of(receiver->space, lost[i].tuple),
+			stats_count_lost(receiver->stats, cohort_of(receiver, lost[i].tuple),
 			                 lost[i].age_class, lost[i].sent_at);
 			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
 			flow_answered_loss(record, lost[i].id, lost[i].sent_at);
 			if (receiver->capture != NULL) {
 				keep_loss(receiver, link, &lost[i], now);
 			}
-			completed(link);
+		}
+		if (number > 0) {
+			completed(link, number);
 		}
 	} while (number == WORKER_RECEIVE_BURST);
 }
 
-unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
+void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **frames, unsigned count,
+                            ns_t now)
 {
-	struct rte_mbuf *mbufs[WORKER_RECEIVE_BURST];
-	unsigned total = 0;
-
 	if (receiver->early_count > 0) {
 		retry_early(receiver);
 	}
-	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
-		unsigned received =
-		        rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), mbufs,
-		                         WORKER_RECEIVE_BURST);
+	if (count > 0) {
+		handle_burst(receiver, frames, count, now);
+	}
+}
 
-		if (received > 0) {
-			handle_burst(receiver, mbufs, received, now);
-		}
-		total += received;
+void worker_receiver_expire(struct worker_receiver *receiver, ns_t now)
+{
+	if (receiver->early_count > 0) {
+		retry_early(receiver);
 	}
 	for (unsigned i = 0; i < receiver->link_count; i++) {
 		expire(receiver, &receiver->links[i], now);
 	}
+}
+
+unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
+{
+	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
+	unsigned total = 0;
+
+	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
+		unsigned count = worker_receiver_poll(receiver, queue, frames);
+
+		worker_receiver_handle(receiver, frames, count, now);
+		total += count;
+	}
+	worker_receiver_expire(receiver, now);
 	return total;
 }
 
