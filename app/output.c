@@ -86,7 +86,8 @@ static int describe_plan(struct output *output, const struct session *session, s
 
 		output->cohorts[i] = (struct report_cohort){
 		        .name = cohort->name,
-		        .policy = flow_policy_name(cohort->policy.kind),
+		        .policy = session->trace.queries != NULL ? "trace"
+		                                                 : flow_policy_name(cohort->policy.kind),
 		        .control = cohort->control,
 		        .tuples = cohort->tuple_count,
 		};
@@ -158,10 +159,14 @@ static void read_port(const struct session *session, struct report_box *box)
 	box->port_rx_nombuf = stats.rx_nombuf;
 }
 
-static double requested_rate(const struct plan *plan, ns_t sending)
+static double requested_rate(const struct session *session, ns_t sending)
 {
+	const struct plan *plan = session->plan;
 	double count;
 
+	if (session->trace.queries != NULL) {
+		return (double)session->trace.count / ns_to_seconds(session->trace.duration);
+	}
 	if (plan->load.profile.count == 0 || sending == 0 ||
 	    load_profile_peak(&plan->load.profile) >= LOAD_UNLIMITED) {
 		return 0;
@@ -201,7 +206,7 @@ static struct report_input make_input(const struct output *output, const struct 
 	if (plan->load.duration != NS_NEVER && input.sending > plan->load.duration) {
 		input.sending = plan->load.duration; // the main lcore saw the end a little later
 	}
-	input.requested_qps = requested_rate(plan, input.sending);
+	input.requested_qps = requested_rate(session, input.sending);
 	return input;
 }
 
