@@ -13,7 +13,12 @@ static const struct {
         {"simulate", command_simulate, "CONFIG [OPTIONS]",
          "the same against the director model, under a virtual clock"},
         {"check", command_check, "[CONFIG] [OPTIONS]", "validate, and say what a run would do and need"},
-        {"schema", command_schema, "[--reference]",
+        {"compare", command_compare, "FIRST.json OTHER.json...",
+         "results side by side, and whether they differ by more than chance"},
+        {"merge", command_merge, "OUT.json IN.json...", "the results of several boxes as one"},
+        {"plan", command_plan, "-Q RATE [OPTIONS]",
+         "what a rate, a timeout and servers lose, and which run shows it"},
+        {"schema", command_schema, "[--reference | --man]",
          "print the JSON schema, or the reference, of configuration files"},
 };
 
@@ -25,7 +30,7 @@ static void usage(FILE *out)
 	        "Usage: staleflow COMMAND ...\n\n",
 	        STALEFLOW_VERSION);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		fprintf(out, "  staleflow %-9s %-20s %s\n", commands[i].name, commands[i].usage,
+		fprintf(out, "  staleflow %-9s %-24s %s\n", commands[i].name, commands[i].usage,
 		        commands[i].help);
 	}
 	fprintf(out, "\n'staleflow COMMAND --help' lists the options of a command.\n"
@@ -52,9 +57,10 @@ int main(int count, char **arguments)
 			return commands[i].run(count - 1, arguments + 1);
 		}
 	}
-	fprintf(stderr,
-	        "staleflow: there is no command '%s'; there is: run, simulate, check, schema. 'staleflow "
-	        "--help' says more\n",
-	        arguments[1]);
+	fprintf(stderr, "staleflow: there is no command '%s'; there is:", arguments[1]);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		fprintf(stderr, "%s %s", i > 0 ? "," : "", commands[i].name);
+	}
+	fprintf(stderr, ". 'staleflow --help' says more\n");
 	return STATUS_USAGE;
 }

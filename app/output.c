@@ -6,11 +6,15 @@
 #include <unistd.h>
 
 #include "dns/reply.h"
+#include "ledger.h"
 #include "run.h"
 
 static const char *option_of(const struct plan *plan, const char *path)
 {
-	return path == plan->output.json ? "--json" : path == plan->output.jsonl ? "--jsonl" : "--csv";
+	return path == plan->output.json     ? "--json"
+	       : path == plan->output.jsonl  ? "--jsonl"
+	       : path == plan->output.ledger ? "--ledger"
+	                                     : "--csv";
 }
 
 static FILE *open_file(const struct plan *plan, const char *path, const char *mode, struct error *error)
@@ -116,6 +120,12 @@ int output_open(struct output *output, const struct session *session, ns_t start
 	}
 	if (rc == 0) {
 		rc = probe_file(plan, plan->output.csv, error);
+	}
+	if (rc == 0) {
+		rc = probe_file(plan, plan->output.ledger, error);
+	}
+	if (rc == 0) {
+		rc = recorder_open(&output->recorder, session, start, simulated, error);
 	}
 	if (rc == 0 && plan->output.jsonl != NULL) {
 		output->jsonl = open_file(plan, plan->output.jsonl, "we", error);
@@ -260,6 +270,7 @@ static bool is_due(struct output_rhythm *rhythm, ns_t now)
 
 void output_step(struct output *output, struct session *session, struct events *events, ns_t now)
 {
+	recorder_step(&output->recorder, session);
 	if (is_due(&output->intervals, now)) {
 		write_interval(output, session, events, now);
 	}
@@ -325,14 +336,29 @@ static unsigned director_truth(const struct session *session, struct report_coun
 	return count;
 }
 
+// Standard output holds one document: with --json - it is the JSON, and the text is left out.
+static bool takes_stdout(const struct plan_output *files)
+{
+	const char *const paths[] = {files->json, files->jsonl, files->csv, files->ledger, files->pcap};
+
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (paths[i] != NULL && strcmp(paths[i], "-") == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int output_finish(struct output *output, struct session *session, struct events *events,
                   const struct run_result *result, struct error *error)
 {
 	struct report_input input = make_input(output, session, &session->snapshot, result, result->ended);
 	const struct plan_output *files = &output->plan->output;
 	struct report_count truth[TRUTH_COUNTS];
-	bool json_first = files->json != NULL && strcmp(files->json, "-") == 0;
 
+	for (unsigned i = 0; i < output->plan->cohort_count; i++) {
+		ledger_clusters(session, i, &output->cohorts[i].clusters);
+	}
 	input.records = events->records;
 	input.record_count = events->count;
 	input.director_count = director_truth(session, truth);
@@ -350,9 +376,11 @@ int output_finish(struct output *output, struct session *session, struct events 
 	}
 	write_report(output, &input, files->json, report_json_write, error);
 	write_report(output, &input, files->csv, report_csv, error);
-	// Standard output holds one document: with --json - it is the JSON.
-	if (!json_first && (files->jsonl == NULL || strcmp(files->jsonl, "-") != 0) &&
-	    (files->csv == NULL || strcmp(files->csv, "-") != 0)) {
+	recorder_finish(&output->recorder, session, result->ended, error);
+	if (files->ledger != NULL) {
+		ledger_write(session, files->ledger, output->start, error);
+	}
+	if (!takes_stdout(files)) {
 		write_report(output, &input, "-", report_text, error);
 	}
 	if (output->jsonl_failed) {
@@ -364,6 +392,7 @@ int output_finish(struct output *output, struct session *session, struct events 
 
 void output_close(struct output *output)
 {
+	recorder_close(&output->recorder);
 	if (output->jsonl != NULL && output->jsonl != stdout) {
 		fclose(output->jsonl);
 	}

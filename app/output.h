@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "config/plan.h"
 #include "events.h"
+#include "recorder.h"
 #include "report/report.h"
 #include "session.h"
 
@@ -34,6 +35,7 @@ struct output {
 	struct output_rhythm progress;  ///< of the status line; only on a terminal
 	bool progress_shown;
 	unsigned events_written;
+	struct recorder recorder;
 	struct report_plan report_plan;
 	struct report_cohort *cohorts;
 };

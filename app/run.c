@@ -121,6 +121,8 @@ static ns_t next_time(struct session *session, const struct events *events, cons
 	next = earlier(next, output_next(output));
 	if (result->stopped != 0) {
 		next = earlier(next, result->stopped + session->plan->load.drain);
+	} else if (worker_team_is_done(session->team)) {
+		return now; // the main lcore has not seen it yet, and nothing else may ever be due
 	}
 	return next;
 }

@@ -14,6 +14,18 @@
 #define POOL_CACHE     256
 #define CONTROL_FRAMES 511
 
+// An XDP socket's memory is the receive pool: its fill, completion and both packet rings, and the copies that
+// it sends.
+#define AF_XDP_FRAMES 16384
+
+// Between two rounds of the main lcore (10 ms, and the time that a write takes): records of lost queries and
+// of unusual frames for the capture file, 12 MiB together.
+#define CAPTURE_QUERIES 65536
+#define CAPTURE_FRAMES  4096
+// DPDK's heap holds devices besides frames, and its free memory comes in pieces.
+#define DEVICE_MEMORY (8u << 20)
+#define HEAP_SLACK    (24u << 20)
+
 // The model holds at most this many replies; more are dropped and counted.
 #define PENDING_MAX 262144
 
@@ -56,7 +68,12 @@ static unsigned sender_frames(const struct plan *plan)
 
 static unsigned receive_frames(const struct plan *plan)
 {
-	return plan->port.receive_queues * queue_frames(plan) + SPARE_FRAMES;
+	unsigned per_queue = queue_frames(plan);
+
+	if (plan->port.driver == PLAN_DRIVER_AF_XDP) {
+		per_queue += AF_XDP_FRAMES;
+	}
+	return plan->port.receive_queues * per_queue + SPARE_FRAMES;
 }
 
 // Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real
@@ -81,7 +98,7 @@ static unsigned director_frames(const struct plan *plan)
 	return director_pending_replies(plan) + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
 }
 
-unsigned session_frame_mib(const struct plan *plan)
+uint64_t session_frame_memory(const struct plan *plan)
 {
 	uint64_t bytes = plan->lcores.senders * port_pool_memory(sender_frames(plan)) +
 	                 port_pool_memory(receive_frames(plan)) + port_pool_memory(CONTROL_FRAMES);
@@ -89,8 +106,14 @@ unsigned session_frame_mib(const struct plan *plan)
 	if (has_director(plan)) {
 		bytes += port_pool_memory(director_frames(plan));
 	}
-	// Rings, device data and the heap's own slack.
-	return (unsigned)((bytes + bytes / 8) >> 20) + 32;
+	return bytes + bytes / 8 + DEVICE_MEMORY; // an eighth: caches, the ends of pages
+}
+
+unsigned session_heap_mib(const struct plan *plan)
+{
+	unsigned needed = (unsigned)((session_frame_memory(plan) + HEAP_SLACK) >> 20);
+
+	return RTE_MAX(plan->lcores.memory_mib, needed);
 }
 
 static int start_environment(struct session *session, enum session_kind kind, struct error *error)
@@ -103,7 +126,7 @@ static int start_environment(struct session *session, enum session_kind kind, st
 	        .lcore_count = kind == SESSION_VIRTUAL
 	                               ? 1
 	                               : lcore_count(plan->lcores.senders, has_director(plan), cpus),
-	        .memory_mib = RTE_MAX(plan->lcores.memory_mib, session_frame_mib(plan)),
+	        .memory_mib = session_heap_mib(plan),
 	        .pages = (enum environment_pages)plan->lcores.hugepages,
 	        .pci_address = plan->port.driver == PLAN_DRIVER_PCI ? plan->port.device : NULL,
 	        .extra = plan->lcores.eal,
@@ -135,6 +158,7 @@ static void port_options_from(const struct plan *plan, struct port_options *out)
 	        .offload = plan->port.offload == PLAN_OFFLOAD_AUTO,
 	        .promiscuous = plan->port.promiscuous || plan->port.source_mac.present,
 	        .link_timeout = plan->port.link_timeout,
+	        .verbose = plan->output.verbose,
 	};
 }
 
@@ -231,8 +255,16 @@ static int find_next_hop(struct session *session, struct error *error)
 	memcpy(options.own.mac, session->port.mac, sizeof(options.own.mac));
 	options.own.address = plan->cohorts[0].ranges[0].first;
 	clock_start(&session->clock);
-	return resolve_neighbour(&session->port, &options, session->control_pool, &session->clock,
-	                         session->next_hop, error);
+	return resolve_neighbour(&session->port, &options,
+	                         plan->service.gateway.family != ADDRESS_NONE ? "--gateway" : "--server",
+	                         session->control_pool, &session->clock, session->next_hop, error);
+}
+
+static uint32_t table_room(const struct plan *plan)
+{
+	uint64_t tuples = flow_space_tuples(plan->cohorts, plan->cohort_count);
+
+	return (uint32_t)RTE_MIN(fixed_power_of_two(2 * tuples + 1024), UINT64_C(1) << 31);
 }
 
 static int make_director(struct session *session, struct error *error)
@@ -273,6 +305,9 @@ static int make_director(struct session *session, struct error *error)
 		memcpy(to->nsid, from->nsid, sizeof(to->nsid));
 	}
 	options.ipvs = model->ipvs;
+	// More connections than tuples (and as many templates) there can't be: a table of that size stays in
+	// the CPU's caches.
+	options.ipvs.connections = RTE_MIN(options.ipvs.connections, table_room(plan));
 	if (options.ipvs.first_jiffy == 0) {
 		// A kernel's timer wheel has any phase when a run begins: the lateness of expiry differs by
 		// the seed.
@@ -284,6 +319,9 @@ static int make_director(struct session *session, struct error *error)
 	options.backend_count = model->backend_count;
 	options.proxy_neighbours = true;
 	options.pending = director_pending_replies(plan);
+	options.faults = model->faults;
+	options.icmp_ratelimit = model->icmp_ratelimit;
+	options.icmp_msgs_per_sec = model->icmp_msgs_per_sec;
 	options.seed = plan->seed;
 	memcpy(options.mac, director_mac, sizeof(options.mac));
 	return director_create(&session->director, &options, session->director_pool, error);
@@ -349,6 +387,7 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	                                  : 0,
 	        .pools = session->pools,
 	        .control_pool = session->control_pool,
+	        .capture = plan->output.pcap != NULL ? (struct capture *)(uintptr_t)&session->capture : NULL,
 	};
 	memcpy(out->header.source_mac, session->port.mac, sizeof(out->header.source_mac));
 	memcpy(out->header.destination_mac, session->next_hop, sizeof(out->header.destination_mac));
@@ -401,6 +440,12 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	if (rc < 0) {
 		return rc;
 	}
+	if (plan->output.pcap != NULL) {
+		rc = capture_init(&session->capture, CAPTURE_QUERIES, CAPTURE_FRAMES, error);
+		if (rc < 0) {
+			return rc;
+		}
+	}
 	session_team_options(session, &options);
 	rc = worker_team_create(&session->team, &options, error);
 	if (rc == 0) {
@@ -413,6 +458,7 @@ void session_close(struct session *session)
 {
 	stats_snapshot_release(&session->snapshot);
 	worker_team_free(session->team);
+	capture_release(&session->capture);
 	director_destroy(session->director);
 	free(session->backends);
 	if (session->port_opened) {

@@ -3,6 +3,7 @@
 // environment, ports, frame pools, next hop, director model, team. The main thread owns it; while lcores run
 // it only reads snapshots and talks to the director through events.
 
+#include "capture/capture.h"
 #include "clock.h"
 #include "config/plan.h"
 #include "director/director.h"
@@ -28,6 +29,7 @@ struct session {
 	struct director *director;
 	struct backend_options *backends;
 	struct worker_team *team;
+	struct capture capture; ///< of the plan's capture file; zeroed without one
 	struct stats_snapshot snapshot;
 	struct clock clock;
 };
@@ -54,5 +56,8 @@ void session_team_options(const struct session *session, struct worker_team_opti
 /** Load the plan's queries. */
 int session_load_queries(const struct plan *plan, struct dns_query_set **out, struct error *error);
 
-/** MiB that the frame pools of this plan take in the DPDK heap. */
-unsigned session_frame_mib(const struct plan *plan);
+/** Bytes that the frame pools and rings of this plan take in the DPDK heap. */
+uint64_t session_frame_memory(const struct plan *plan);
+
+/** MiB to reserve for the DPDK heap: what the plan says, and more where its frames need more. */
+unsigned session_heap_mib(const struct plan *plan);

@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "parts.h"
 #include "rows.h"
@@ -25,6 +26,19 @@ static void put_columns(const struct report_input *input, json_t **object, const
 	report_json_set(object, "lost_at", lost);
 }
 
+static json_t *clusters(const struct verdict_clusters *clusters)
+{
+	json_t *object = json_object();
+
+	report_json_set(&object, "tuples", report_json_count(clusters->clusters));
+	report_json_set(&object, "queries", report_json_count(clusters->trials));
+	report_json_set(&object, "lost", report_json_count(clusters->events));
+	report_json_set(&object, "queries_squared", report_json_count(clusters->trials_squared));
+	report_json_set(&object, "lost_squared", report_json_count(clusters->events_squared));
+	report_json_set(&object, "products", report_json_count(clusters->products));
+	return object;
+}
+
 static json_t *cohorts(const struct report_input *input)
 {
 	const struct stats_snapshot *snapshot = input->snapshot;
@@ -42,6 +56,9 @@ static json_t *cohorts(const struct report_input *input)
 		report_json_set(&object, "policy", report_json_text(cohort != NULL ? cohort->policy : NULL));
 		if (cohort != NULL && cohort->tuples > 0) {
 			report_json_set(&object, "tuples", report_json_count(cohort->tuples));
+		}
+		if (cohort != NULL && cohort->clusters.clusters > 0) {
+			report_json_set(&object, "clusters", clusters(&cohort->clusters));
 		}
 		report_object_outcomes(&object, &snapshot->cohorts[i]);
 		report_json_set(&object, "timeouts", report_object_timeouts(input, &snapshot->cohorts[i]));
@@ -257,7 +274,7 @@ int report_json_write(const struct report_input *input, FILE *file, struct error
 	         fputc('\n', file) == EOF || fflush(file) != 0;
 	json_decref(result);
 	if (failed) {
-		return error_set(error, -EIO, "the JSON document could not be written");
+		return error_set(error, -EIO, "the JSON document could not be written: %s", strerror(errno));
 	}
 	return report_accounts_check(input, error);
 }

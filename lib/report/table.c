@@ -195,7 +195,8 @@ const char *report_table_write_percent(double proportion, char *buffer)
 	int digits = 2;
 
 	if (!isfinite(proportion)) {
-		return strcpy(buffer, "-");
+		memcpy(buffer, "-", sizeof("-"));
+		return buffer;
 	}
 	// One query of a million must not read as none.
 	while (digits < 6 && edge > 0 && edge < pow(10, -digits)) {

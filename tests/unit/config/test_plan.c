@@ -1,6 +1,8 @@
 // What settings become in the plan.
 #include "support.h"
 
+#include <stdio.h>
+
 static void no_settings_but_the_model_and_a_file_make_a_plan(void **state)
 {
 	struct plan *plan = support_plan("{}");
@@ -202,6 +204,23 @@ static void an_ipv6_service_gets_an_ipv6_model(void **state)
 	plan_free(plan);
 }
 
+static void as_many_real_servers_as_allowed_get_addresses(void **state)
+{
+	char json[16384] = "{\"director\": {\"backends\": [";
+	struct plan *plan;
+	size_t used = strlen(json);
+
+	(void)state;
+	for (unsigned i = 0; i < STATS_BACKENDS; i++) {
+		used += (size_t)snprintf(json + used, sizeof(json) - used, "%s{\"name\": \"b%u\"}",
+		                         i > 0 ? "," : "", i);
+	}
+	snprintf(json + used, sizeof(json) - used, "]}}");
+	plan = support_plan(json);
+	assert_int_equal(plan->director.backend_count, STATS_BACKENDS);
+	plan_free(plan);
+}
+
 static void events_are_sorted_and_rolling_updates_come_apart(void **state)
 {
 	struct plan *plan =
@@ -289,6 +308,7 @@ int main(void)
 	        cmocka_unit_test(the_seed_alone_changes_what_is_drawn),
 	        cmocka_unit_test(names_and_outputs_do_not_change_the_digest),
 	        cmocka_unit_test(an_ipv6_service_gets_an_ipv6_model),
+	        cmocka_unit_test(as_many_real_servers_as_allowed_get_addresses),
 	        cmocka_unit_test(events_are_sorted_and_rolling_updates_come_apart),
 	        cmocka_unit_test(a_later_file_wins_key_by_key),
 	        cmocka_unit_test(a_file_that_is_refused_leaves_the_builder_as_it_was),

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "scenario/scenario.h"
 #include "stats/snapshot.h"
+#include "verdict/interval.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -30,6 +31,8 @@ struct report_cohort {
 	const char *policy; ///< name of its reuse policy
 	bool control;
 	uint64_t tuples; ///< 0: not known
+	/** How its losses at the largest timeout fall on its tuples; all 0: not known. */
+	struct verdict_clusters clusters;
 };
 
 /** What is said about the plan. Strings may be NULL. */
