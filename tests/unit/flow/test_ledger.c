@@ -43,7 +43,7 @@ static void losses_in_a_row_end_with_an_answer(void **state)
 	(void)state;
 	flow_answered_loss(&answered, 10);
 	flow_answered_loss(&answered, 20);
-	flow_answered_refusal(&answered, 31);
+	flow_answered_refusal(&answered);
 	assert_int_equal(answered.lost_in_a_row, 3);
 	flow_answered_answer(&answered, 40, 2);
 	assert_int_equal(answered.lost_in_a_row, 0);
@@ -53,7 +53,6 @@ static void losses_in_a_row_end_with_an_answer(void **state)
 	assert_int_equal(answered.last_lost, 50);
 	assert_int_equal(answered.lost, 3);
 	assert_int_equal(answered.refused, 1);
-	assert_int_equal(answered.last_refused, 31);
 	assert_int_equal(answered.last_answered, 40);
 }
 

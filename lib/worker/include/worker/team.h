@@ -49,6 +49,7 @@ struct worker_memory {
 struct worker_team {
 	struct flow_space *space;
 	struct flow_ledger ledger;
+	struct flow_spells spells;
 	struct stats_shape shape;
 	struct packet_header header;
 	unsigned sender_count;
