@@ -16,6 +16,12 @@
 
 #define PERCENT 100.0
 
+// Of the tuples that lost a query, so many got its answer from the real server's address in a flush.
+#define FLUSHED_SHARE 0.5
+
+// Fewer clean queries compare with nothing.
+#define CLEAN_MIN 30
+
 static const struct {
 	const char *name;
 	signature_test *test;
@@ -72,8 +78,8 @@ static int measure_timeout(struct judge *judge)
 	struct verdict_timeout_options options = {
 	        .confidence = judge->confidence,
 	        .design_effect = isnan(effect) ? 1 : fmax(1, effect),
-	        .control_sent = evidence->clean.trials,
-	        .control_lost = evidence->clean.events,
+	        .control_sent = evidence->since_use_drawn ? 0 : evidence->clean.trials,
+	        .control_lost = evidence->since_use_drawn ? 0 : evidence->clean.events,
 	};
 	int status = verdict_timeout_estimate(evidence->since_use, evidence->since_use_count, &options,
 	                                      &judge->timeout);
@@ -81,6 +87,12 @@ static int measure_timeout(struct judge *judge)
 
 	if (status != 0) {
 		return status;
+	}
+	if (evidence->past_sent > 0) {
+		judge->past_known = true;
+		judge->past_sent = (double)evidence->past_sent;
+		judge->past_lost = (double)evidence->past_lost;
+		return 0;
 	}
 	if (evidence->timeout > 0) {
 		// The coarsest granule there is.
@@ -106,11 +118,16 @@ static int prepare(struct judge *judge, struct verdict *out)
 	const struct verdict_evidence *evidence = judge->evidence;
 	struct verdict_clusters all = evidence->first_use;
 
-	judge->after = evidence->stale;
-	verdict_clusters_merge(&judge->after, &evidence->clean);
+	judge->after = evidence->after;
+	if (judge->after.trials == 0) {
+		judge->after = evidence->stale;
+		verdict_clusters_merge(&judge->after, &evidence->clean);
+	}
 	verdict_clusters_merge(&all, &evidence->reused);
-	judge->aged = verdict_clusters_difference(&evidence->stale, &evidence->clean, judge->confidence);
-	judge->aged_p = verdict_clusters_difference_test(&evidence->stale, &evidence->clean);
+	judge->fresh = evidence->clean.trials >= CLEAN_MIN ? evidence->clean : evidence->before;
+	judge->fresh_name = evidence->clean.trials >= CLEAN_MIN ? "others" : "before it";
+	judge->aged = verdict_clusters_difference(&evidence->stale, &judge->fresh, judge->confidence);
+	judge->aged_p = verdict_clusters_difference_test(&evidence->stale, &judge->fresh);
 	judge->is_aged = judge->aged_p < judge->significance && judge->aged.estimate > judge->least_effect;
 	out->excess = evidence->event ? verdict_clusters_difference(&judge->after, &evidence->before,
 	                                                            judge->confidence)
@@ -174,6 +191,16 @@ static void rule_out(struct verdict_finding *finding)
 	}
 }
 
+static double wrong_sources(const struct verdict_evidence *evidence)
+{
+	double count = 0;
+
+	for (size_t i = 0; i < evidence->slice_count; i++) {
+		count += (double)evidence->slices[i].wrong_source;
+	}
+	return count;
+}
+
 /** Of those that stale losses may bear, the more particular one wins. */
 static void settle_stale(const struct verdict_evidence *evidence, struct verdict_finding *findings)
 {
@@ -181,6 +208,13 @@ static void settle_stale(const struct verdict_evidence *evidence, struct verdict
 	struct verdict_finding *weight = &findings[VERDICT_DEAD_WEIGHT];
 	size_t length = strlen(kept->statement);
 
+	// Replies from the real server's address say by themselves why their queries were lost.
+	if (findings[VERDICT_FLUSHING].state == VERDICT_SHOWN &&
+	    wrong_sources(evidence) >= FLUSHED_SHARE * (double)evidence->stale.events) {
+		rule_out(&findings[VERDICT_LAZY_EXPIRY]);
+		rule_out(kept);
+		rule_out(weight);
+	}
 	if (findings[VERDICT_LAZY_EXPIRY].state == VERDICT_SHOWN) {
 		rule_out(kept);
 		rule_out(weight);
@@ -204,6 +238,8 @@ static bool find_trouble(const struct verdict_evidence *evidence, struct verdict
 	        {"were sent late; use more lcores or a lower rate", evidence->delayed, DELAYED_MAX},
 	        {"were refused by the port; use more queues or a lower rate", evidence->tx_dropped,
 	         DROPPED_MAX},
+	        {"have as many answers that the port lost on receiving; use longer queues or a lower rate",
+	         evidence->rx_missed, DROPPED_MAX},
 	};
 
 	for (unsigned i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
@@ -248,6 +284,15 @@ static double queries_needed(const struct judge *judge)
 	                            isnan(effect) ? 1 : fmax(1, effect));
 }
 
+/** Stale tuples lose again and again, and no end was seen. */
+static bool endless(const struct judge *judge)
+{
+	const struct verdict_evidence *evidence = judge->evidence;
+
+	return judge->timeout.answer != VERDICT_TIMEOUT_STEP && !judge->past_known && evidence->again_sent > 0 &&
+	       (double)evidence->again_lost > 0.5 * (double)evidence->again_sent;
+}
+
 static void conclude(const struct judge *judge, struct verdict *out)
 {
 	unsigned states[VERDICT_SHOWN + 1] = {0};
@@ -267,6 +312,15 @@ static void conclude(const struct judge *judge, struct verdict *out)
 		         out->excess.estimate * PERCENT, out->excess.low * PERCENT,
 		         out->excess.high * PERCENT,
 		         judge->evidence->event ? " more than before the event" : "");
+	} else if (judge->is_aged && endless(judge)) {
+		out->overall = VERDICT_NOT_ENOUGH;
+		snprintf(out->text, sizeof(out->text),
+		         "Tuples used before the event lose %.3g %% (%.3g to %.3g) more than %s, and none of "
+		         "them came back: removed server with entries kept, or weight 0 and dead. To tell, go "
+		         "on until the timeout has passed, or have some tuples rest longer than it (policy "
+		         "sweep).",
+		         judge->aged.estimate * PERCENT, judge->aged.low * PERCENT, judge->aged.high * PERCENT,
+		         judge->fresh_name);
 	} else if (!loss || states[VERDICT_UNDECIDED] > 0) {
 		out->overall = VERDICT_NOT_ENOUGH;
 		out->needed = queries_needed(judge);
