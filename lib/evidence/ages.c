@@ -19,6 +19,10 @@
 #define WRONG_MAX 0.1
 #define ENDED_MIN 10
 
+// With even rests both thresholds divide; a weight-0 server's entries would end each at its own time, so that
+// kept ones explain it, but for chance losses.
+#define WRONG_MORE 0.05
+
 // Ages are drawn between these parts of what was seen.
 #define PART_LOW  0.02
 #define PART_HIGH 0.98
@@ -174,7 +178,7 @@ static int estimate(const struct evidence_work *work, struct verdict_age *ages, 
 	return verdict_timeout_estimate(ages, count, &options, out);
 }
 
-// Where the timeout surely has passed; INFINITY: nobody knows.
+// Where the timeout surely has passed; INFINITY: nobody knows. `refreshed` NULL: it isn't what divides them.
 static double past_end(struct evidence_work *work, const struct verdict_timeout *timeout,
                        const struct threshold *refreshed)
 {
@@ -184,7 +188,7 @@ static double past_end(struct evidence_work *work, const struct verdict_timeout 
 		return timeout->timeout.high +
 		       fmax(timeout->granularity, verdict_model_granularity(timeout->timeout.high, 1000));
 	}
-	if (refreshed->found) {
+	if (refreshed != NULL) {
 		work->out->verdict.timeout = refreshed->high;
 		return refreshed->high * (1 + GRANULE_MAX);
 	}
@@ -197,6 +201,36 @@ static double past_end(struct evidence_work *work, const struct verdict_timeout 
 	// Nobody sets a timeout above the kernel's own.
 	work->out->verdict.timeout = TIMEOUT_OWN;
 	return TIMEOUT_LONG;
+}
+
+// Entries that lost a query at this age were alive: the timeout is no shorter, but for its granule.
+static double oldest_first(const struct evidence_work *work)
+{
+	double *values = (double *)malloc((work->dead_count + 1) * sizeof(*values));
+	double oldest;
+
+	if (values == NULL || work->dead_count == 0) {
+		free(values);
+		return 0;
+	}
+	for (size_t i = 0; i < work->dead_count; i++) {
+		values[i] = work->dead[i].first;
+	}
+	qsort(values, work->dead_count, sizeof(*values), by_value);
+	oldest = values[(size_t)(PART_HIGH * (double)(work->dead_count - 1))] / (1 + GRANULE_MAX);
+	free(values);
+	return oldest;
+}
+
+// One loss a tuple is lazy expiry as well as a timeout between the first query and the second.
+static bool most_lost_twice(const struct evidence_work *work)
+{
+	size_t twice = 0;
+
+	for (size_t i = 0; i < work->dead_count; i++) {
+		twice += !work->dead[i].once;
+	}
+	return 2 * twice > work->dead_count;
 }
 
 static void count_past(struct evidence_work *work, double end)
@@ -215,7 +249,7 @@ static void count_past(struct evidence_work *work, double end)
 	}
 }
 
-// The second query of a tuple that lost one. An answer tells only while the entry could still be there.
+// The second query of a tuple that lost one. It tells only while the entry could still be there.
 static void count_again(struct evidence_work *work, double limit)
 {
 	struct verdict_evidence *verdict = &work->out->verdict;
@@ -223,7 +257,7 @@ static void count_again(struct evidence_work *work, double limit)
 	for (size_t i = 0; i < work->dead_count; i++) {
 		const struct evidence_dead *dead = &work->dead[i];
 
-		if (!dead->once || dead->healed < limit) {
+		if (dead->second < limit) {
 			verdict->again_sent++;
 			verdict->again_lost += !dead->once;
 		}
@@ -233,11 +267,12 @@ static void count_again(struct evidence_work *work, double limit)
 int evidence_ages(struct evidence_work *work, struct error *error)
 {
 	struct verdict_evidence *verdict = &work->out->verdict;
-	struct threshold kept, refreshed;
+	struct threshold kept = {0}, refreshed = {0};
 	struct verdict_timeout timeout;
 	struct verdict_age *drawn = NULL;
 	size_t drawn_count = 0;
-	double limit = INFINITY;
+	double limit;
+	bool is_kept;
 	int rc = find_thresholds(work, &kept, &refreshed);
 
 	if (rc == 0) {
@@ -245,7 +280,8 @@ int evidence_ages(struct evidence_work *work, struct error *error)
 	}
 	verdict->since_use = work->probes;
 	verdict->since_use_count = work->probe_count;
-	if (rc == 0 && timeout.answer != VERDICT_TIMEOUT_STEP && kept.found && kept.wrong <= refreshed.wrong) {
+	is_kept = kept.found && most_lost_twice(work) && (!refreshed.found || kept.wrong <= refreshed.wrong + WRONG_MORE);
+	if (rc == 0 && timeout.answer != VERDICT_TIMEOUT_STEP && is_kept) {
 		rc = draw_ages(work, &drawn, &drawn_count);
 		if (rc == 0) {
 			rc = estimate(work, drawn, drawn_count, false, &timeout);
@@ -263,12 +299,8 @@ int evidence_ages(struct evidence_work *work, struct error *error)
 	if (rc < 0) {
 		return error_set(error, rc, "the losses by age can't be judged");
 	}
-	if (timeout.answer == VERDICT_TIMEOUT_STEP) {
-		limit = timeout.timeout.low;
-	} else if (kept.found) {
-		limit = kept.low;
-	}
+	limit = timeout.answer == VERDICT_TIMEOUT_STEP ? timeout.timeout.low : oldest_first(work);
 	count_again(work, fmax(limit, TIMEOUT_MIN));
-	count_past(work, past_end(work, &timeout, &refreshed));
+	count_past(work, past_end(work, &timeout, is_kept || !refreshed.found ? NULL : &refreshed));
 	return 0;
 }

@@ -9,7 +9,8 @@ struct evidence_dead {
 	double last;   ///< of its last loss
 	double healed; ///< of the first answered query after; INFINITY: none
 	double widest; ///< longest rest that it stayed dead over
-	bool once;     ///< one loss only
+	double second; ///< age of its second query, about
+	bool once;     ///< one loss only: the second query was answered
 };
 
 struct evidence_work {

@@ -140,6 +140,7 @@ static void add_dead(struct evidence_work *work, const struct tuple *tuple, uint
 	} else if (answered > spell->last_lost) {
 		dead->healed = ns_to_seconds(answered - spell->before);
 	}
+	dead->second = dead->once ? dead->healed : dead->first + (dead->last - dead->first) / (spell->lost - 1);
 	work->out->spell_lost += spell->lost;
 }
 

@@ -19,6 +19,9 @@
 // Of the tuples that lost a query, so many got its answer from the real server's address in a flush.
 #define FLUSHED_SHARE 0.5
 
+// Second queries that tell kept entries from lazy expiry.
+#define AGAIN_MIN 5
+
 // Fewer clean queries compare with nothing.
 #define CLEAN_MIN 30
 
@@ -215,14 +218,20 @@ static void settle_stale(const struct verdict_evidence *evidence, struct verdict
 		rule_out(kept);
 		rule_out(weight);
 	}
-	if (findings[VERDICT_LAZY_EXPIRY].state == VERDICT_SHOWN) {
+	if (findings[VERDICT_STILL_LISTED].state == VERDICT_SHOWN) {
+		rule_out(&findings[VERDICT_LAZY_EXPIRY]);
+		rule_out(kept);
+		rule_out(weight);
+	} else if (findings[VERDICT_LAZY_EXPIRY].state == VERDICT_SHOWN) {
 		rule_out(kept);
 		rule_out(weight);
 	} else if (weight->state == VERDICT_SHOWN) {
 		rule_out(kept);
-	} else if (kept->state == VERDICT_SHOWN && evidence->again_sent == 0) {
+	} else if (kept->state == VERDICT_SHOWN && evidence->again_sent < AGAIN_MIN) {
+		// The step is one of all three; what tells them apart is a tuple's second query.
+		kept->state = VERDICT_UNDECIDED;
 		snprintf(kept->statement + length, sizeof(kept->statement) - length,
-		         "; no tuple was used twice, and so lazy expiry would look the same");
+		         "; no tuple was used twice in that time, and so lazy expiry would look the same");
 	}
 }
 
@@ -284,13 +293,26 @@ static double queries_needed(const struct judge *judge)
 	                            isnan(effect) ? 1 : fmax(1, effect));
 }
 
-/** Stale tuples lose again and again, and no end was seen. */
-static bool endless(const struct judge *judge)
+/** Stale tuples lose, and what would tell which of three mechanisms it is wasn't seen. */
+static void say_undecided(const struct judge *judge, struct verdict *out)
 {
-	const struct verdict_evidence *evidence = judge->evidence;
+	bool once = judge->evidence->again_sent < AGAIN_MIN;
+	int length = snprintf(out->text, sizeof(out->text),
+	                      "Tuples used before the event lose %.3g %% (%.3g to %.3g) more than %s. ",
+	                      judge->aged.estimate * PERCENT, judge->aged.low * PERCENT,
+	                      judge->aged.high * PERCENT, judge->fresh_name);
 
-	return judge->timeout.answer != VERDICT_TIMEOUT_STEP && !judge->past_known && evidence->again_sent > 0 &&
-	       (double)evidence->again_lost > 0.5 * (double)evidence->again_sent;
+	if (judge->timeout.answer == VERDICT_TIMEOUT_STEP) {
+		length += snprintf(out->text + length, sizeof(out->text) - (size_t)length,
+		                   "Their entries live %.4g s (%.4g to %.4g). ", judge->timeout.timeout.estimate,
+		                   judge->timeout.timeout.low, judge->timeout.timeout.high);
+	}
+	snprintf(out->text + length, sizeof(out->text) - (size_t)length,
+	         "Removed server with entries kept, weight 0 and dead%s? To tell, %s.",
+	         once ? ", or lazy expiry" : "",
+	         once ? "use tuples again within half the timeout"
+	              : "go on until the timeout has passed, or have some tuples rest longer than it (policy "
+	                "sweep)");
 }
 
 static void conclude(const struct judge *judge, struct verdict *out)
@@ -306,21 +328,15 @@ static void conclude(const struct judge *judge, struct verdict *out)
 	} else if (states[VERDICT_SHOWN] > 0) {
 		out->overall = VERDICT_NAMED;
 		name_shown(out);
+	} else if (judge->is_aged && out->findings[VERDICT_ENTRIES_KEPT].state == VERDICT_UNDECIDED) {
+		out->overall = VERDICT_NOT_ENOUGH;
+		say_undecided(judge, out);
 	} else if (out->excess.high < judge->least_effect) {
 		out->overall = VERDICT_NO_LOSS;
 		snprintf(out->text, sizeof(out->text), "No loss that matters: %.3g %% (%.3g to %.3g %%)%s.",
 		         out->excess.estimate * PERCENT, out->excess.low * PERCENT,
 		         out->excess.high * PERCENT,
 		         judge->evidence->event ? " more than before the event" : "");
-	} else if (judge->is_aged && endless(judge)) {
-		out->overall = VERDICT_NOT_ENOUGH;
-		snprintf(out->text, sizeof(out->text),
-		         "Tuples used before the event lose %.3g %% (%.3g to %.3g) more than %s, and none of "
-		         "them came back: removed server with entries kept, or weight 0 and dead. To tell, go "
-		         "on until the timeout has passed, or have some tuples rest longer than it (policy "
-		         "sweep).",
-		         judge->aged.estimate * PERCENT, judge->aged.low * PERCENT, judge->aged.high * PERCENT,
-		         judge->fresh_name);
 	} else if (!loss || states[VERDICT_UNDECIDED] > 0) {
 		out->overall = VERDICT_NOT_ENOUGH;
 		out->needed = queries_needed(judge);

@@ -79,7 +79,9 @@ void world_draw(struct world *world, enum truth truth, uint64_t seed)
 	world->latency = between_log(&random, 0.0003, 0.02);
 	world->policy = policies[random_below(&random, sizeof(policies) / sizeof(policies[0]))];
 	world->rest = world->timeout / between_log(&random, 1.5, 30);
-	world->sweep = random_below(&random, 2) == 0 || truth == TRUTH_WEIGHT;
+	// Even rests alone can't tell what only ages can: then some tuples sweep them.
+	world->sweep = random_below(&random, 2) == 0 || truth == TRUTH_WEIGHT ||
+	               (truth <= TRUTH_LAZY && world->policy != FLOW_POLICY_RANDOM);
 	world->event = 1.5 * world->timeout + between(&random, 3, 6);
 	world->mark = random_below(&random, 2) == 0 ? world->event : world->event - between(&random, 0, 3);
 	world->duration = world->event + 2.5 * world->timeout + 8;
@@ -163,7 +165,7 @@ static void make_cohorts(struct stage *stage)
 	add_cohort(stage, "fresh", "10.2.0.0/28", control, 1.2 * control * world->rate * world->duration + 32, fresh,
 	           true);
 	if (world->sweep && world->policy != FLOW_POLICY_SWEEP) {
-		add_cohort(stage, "sweep", "10.3.0.0/28", 0.15, 0.15 * world->rate * world->duration + 32, sweep, false);
+		add_cohort(stage, "sweep", "10.3.0.0/28", 0.4, 0.4 * world->rate * world->duration + 32, sweep, false);
 	}
 }
 
