@@ -9,6 +9,9 @@
 #define ACROSS_MIN   8
 #define ACROSS_TIMES 4.0
 
+// The top of a count: so much of it may be chance.
+#define TOP 0.03
+
 // Replies from a wrong source that make a burst.
 #define SOURCE_MIN 5
 
@@ -27,24 +30,24 @@ static int by_time(const void *a, const void *b)
 	return first->step - second->step;
 }
 
-// A look in the moment's reach is as good as any other moment in it.
-static ns_t settle_on(const struct evidence_looks *looks, ns_t low, ns_t high)
+// A look at an event in the moment's reach is as good as any other moment in it.
+static ns_t settle_on(const struct evidence_looks *looks, ns_t low, ns_t high, ns_t top)
 {
 	for (unsigned i = looks->count; i > 0; i--) {
-		if (looks->looks[i - 1].at > low && looks->looks[i - 1].at <= high) {
+		if (looks->looks[i - 1].event && looks->looks[i - 1].at > low && looks->looks[i - 1].at <= high) {
 			return looks->looks[i - 1].at;
 		}
 	}
-	return low + (high - low) / 2 + 1;
+	return top;
 }
 
 static bool from_losses(struct evidence_work *work, struct edge *edges)
 {
 	const struct evidence_input *input = work->input;
 	double across_sum = 0, mean;
-	int across = 0, most = 0;
+	int across = 0, most = 0, enough;
 	size_t count = 0;
-	ns_t low = 0, high = 0;
+	ns_t low = 0, high = 0, top = 0;
 
 	for (uint32_t i = 0; i < work->spell_count; i++) {
 		const struct flow_spell *spell = &work->spells[i];
@@ -58,10 +61,19 @@ static bool from_losses(struct evidence_work *work, struct edge *edges)
 	qsort(edges, count, sizeof(*edges), by_time);
 	for (size_t i = 0; i < count; i++) {
 		across += edges[i].step;
-		if (across > most) {
-			most = across;
-			low = edges[i].at;
-			high = edges[i + 1].at; // the last edge never goes up
+		most = across > most ? across : most;
+	}
+	// Chance losses ripple the top: all of it is as good.
+	enough = most - (int)(TOP * most) - 1;
+	across = 0;
+	for (size_t i = 0; i + 1 < count; i++) {
+		across += edges[i].step;
+		if (across >= enough) {
+			low = low == 0 ? edges[i].at : low;
+			high = edges[i + 1].at;
+			if (across == most) {
+				top = edges[i].at + (edges[i + 1].at - edges[i].at) / 2 + 1;
+			}
 		}
 	}
 	mean = input->end > input->start ? across_sum / ns_to_seconds(input->end - input->start) : 0;
@@ -69,7 +81,7 @@ static bool from_losses(struct evidence_work *work, struct edge *edges)
 		return false;
 	}
 	work->out->change = EVIDENCE_CHANGE_LOSSES;
-	work->out->changed_at = settle_on(input->looks, low, high);
+	work->out->changed_at = settle_on(input->looks, low, high, top);
 	return true;
 }
 

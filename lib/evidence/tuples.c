@@ -73,14 +73,14 @@ static ns_t clean_end(const struct evidence_work *work)
 		const struct evidence_look *look = &input->looks->looks[k];
 		uint64_t probed = 0, clean = 0;
 
-		if (look->at <= work->out->changed_at) {
+		if (work->settled == NULL || look->at <= work->settled->at) {
 			continue;
 		}
 		for (uint32_t i = 0; i < input->ledger->tuples; i++) {
 			bool used = sent_at(work->base, i) > 0;
 
 			probed += used && look->sent[i].sent > sent_at(work->base, i);
-			clean += !used && look->sent[i].sent > 0;
+			clean += sent_at(work->settled, i) == 0 && look->sent[i].sent > 0;
 		}
 		if ((double)probed >= MOST_PROBED * (double)again && clean >= probed / 16 + 30) {
 			return look->at;
@@ -150,10 +150,14 @@ static void add_first(struct evidence_work *work, uint32_t number, const struct 
 	struct evidence *out = work->out;
 	const struct flow_spell *onset = tuple->onset;
 	ns_t change = out->changed_at;
+	bool lost;
 
 	if (!tuple->used_before) {
-		bool lost = onset != NULL && onset->before == 0;
-
+		// First used between two looks: nobody knows whether before the change.
+		if (work->settled == NULL || work->settled->sent[number].sent > 0) {
+			return;
+		}
+		lost = onset != NULL && onset->before == 0;
 		if (work->clean_end != NS_NEVER) {
 			// Where a look ends the comparison its copy says who was used by then.
 			lost = lost && onset->first_lost <= work->clean_end;
@@ -297,8 +301,11 @@ int evidence_tuples(struct evidence_work *work, struct error *error)
 		return error_set(error, -ENOMEM, "no memory to sort %u tuples", tuples);
 	}
 	for (unsigned k = 0; k < input->looks->count && out->change != EVIDENCE_CHANGE_NONE; k++) {
-		if (input->looks->looks[k].at <= out->changed_at) {
-			work->base = &input->looks->looks[k];
+		const struct evidence_look *look = &input->looks->looks[k];
+
+		work->base = look->at <= out->changed_at ? look : work->base;
+		if (work->settled == NULL && look->at >= out->changed_at) {
+			work->settled = look;
 		}
 	}
 	work->clean_end = out->change != EVIDENCE_CHANGE_NONE ? clean_end(work) : NS_NEVER;
