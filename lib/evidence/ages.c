@@ -242,6 +242,10 @@ static void count_past(struct evidence_work *work, double end)
 		const struct evidence_dead *dead = &work->dead[i];
 		bool lost = dead->last > end;
 
+		// One that lost its first query later than that lost it by chance.
+		if (dead->first >= end) {
+			continue;
+		}
 		if (lost || (isfinite(dead->healed) && end < reach)) {
 			verdict->past_sent++;
 			verdict->past_lost += lost;
@@ -257,6 +261,10 @@ static void count_again(struct evidence_work *work, double limit)
 	for (size_t i = 0; i < work->dead_count; i++) {
 		const struct evidence_dead *dead = &work->dead[i];
 
+		if (isfinite(dead->second)) {
+			verdict->next_sent++;
+			verdict->next_lost += !dead->once;
+		}
 		if (dead->second < limit) {
 			verdict->again_sent++;
 			verdict->again_lost += !dead->once;

@@ -19,6 +19,9 @@
 // Of the tuples that lost a query, so many got its answer from the real server's address in a flush.
 #define FLUSHED_SHARE 0.5
 
+// Losses that were there before the event are none of its own.
+#define TWICE 2.0
+
 // Second queries that tell kept entries from lazy expiry.
 #define AGAIN_MIN 5
 
@@ -116,6 +119,11 @@ static int measure_timeout(struct judge *judge)
 	return 0;
 }
 
+static double share(const struct verdict_clusters *clusters)
+{
+	return clusters->trials > 0 ? (double)clusters->events / (double)clusters->trials : 0;
+}
+
 static int prepare(struct judge *judge, struct verdict *out)
 {
 	const struct verdict_evidence *evidence = judge->evidence;
@@ -131,7 +139,8 @@ static int prepare(struct judge *judge, struct verdict *out)
 	judge->fresh_name = evidence->clean.trials >= CLEAN_MIN ? "others" : "before it";
 	judge->aged = verdict_clusters_difference(&evidence->stale, &judge->fresh, judge->confidence);
 	judge->aged_p = verdict_clusters_difference_test(&evidence->stale, &judge->fresh);
-	judge->is_aged = judge->aged_p < judge->significance && judge->aged.estimate > judge->least_effect;
+	judge->is_aged = judge->aged_p < judge->significance && judge->aged.estimate > judge->least_effect &&
+	                 share(&evidence->stale) > TWICE * share(&evidence->before);
 	out->excess = evidence->event ? verdict_clusters_difference(&judge->after, &evidence->before,
 	                                                            judge->confidence)
 	                              : verdict_clusters_interval(&all, judge->confidence);
@@ -227,6 +236,9 @@ static void settle_stale(const struct verdict_evidence *evidence, struct verdict
 		rule_out(weight);
 	} else if (weight->state == VERDICT_SHOWN) {
 		rule_out(kept);
+	} else if (kept->state == VERDICT_SHOWN && evidence->again_sent >= AGAIN_MIN &&
+	           2 * evidence->again_lost < evidence->again_sent) {
+		rule_out(kept); // kept entries lose every query
 	} else if (kept->state == VERDICT_SHOWN && evidence->again_sent < AGAIN_MIN) {
 		// The step is one of all three; what tells them apart is a tuple's second query.
 		kept->state = VERDICT_UNDECIDED;

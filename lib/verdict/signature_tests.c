@@ -47,6 +47,12 @@ static double binomial_above(double count, double trials, double p)
 	return count <= 0 ? 1 : verdict_beta(p, count, trials - count + 1);
 }
 
+/** A dead server loses all queries of a tuple; where the next one fares well it is chance. */
+static bool recovers(const struct verdict_evidence *evidence)
+{
+	return (double)evidence->next_sent >= COUNT_MIN && 2 * evidence->next_lost < evidence->next_sent;
+}
+
 enum signature_fit signature_entries_kept(const struct judge *judge, struct verdict_finding *finding)
 {
 	const struct verdict_timeout *timeout = &judge->timeout;
@@ -94,6 +100,9 @@ enum signature_fit signature_dead_weight(const struct judge *judge, struct verdi
 	snprintf(finding->statement, sizeof(finding->statement),
 	         "past the timeout, tuples used before the event still lose %.2f %% more than %s",
 	         finding->effect.estimate * PERCENT, judge->fresh_name);
+	if (recovers(judge->evidence)) {
+		return SIGNATURE_EXCLUDED;
+	}
 	// What base loss leaves over is no black hole: it must compare with the loss of all stale tuples.
 	return fits(judge->is_aged && finding->effect.estimate > FEW * judge->aged.estimate);
 }
@@ -132,9 +141,7 @@ enum signature_fit signature_still_listed(const struct judge *judge, struct verd
 	         "tuples not used before the event lose %.2f %% (before it: %.2f %%), those used before %.2f "
 	         "%%",
 	         loss(clean) * PERCENT, loss(&judge->evidence->before) * PERCENT, loss(stale) * PERCENT);
-	// A dead server loses all queries of a tuple; where the next one fares no worse it is chance.
-	if (judge->evidence->again_sent >= COUNT_MIN &&
-	    (double)judge->evidence->again_lost < MOST * (double)judge->evidence->again_sent) {
+	if (recovers(judge->evidence)) {
 		return SIGNATURE_EXCLUDED;
 	}
 	// Alike: neither loses twice as much as the other.

@@ -44,6 +44,8 @@ struct verdict_evidence {
 	struct verdict_clusters reused;    ///< of those that were; both of the same time
 	uint64_t again_sent; ///< stale tuples, after their first loss and within the timeout of it
 	uint64_t again_lost;
+	uint64_t next_sent; ///< the query after a stale tuple's first loss, however late
+	uint64_t next_lost;
 	const struct verdict_age
 	        *since_use; ///< stale queries by the time since the tuple's last use before the event
 	size_t since_use_count;
