@@ -1,6 +1,6 @@
 #pragma once
-// The one place that reads time. The lcores' clock is the TSC, converted to ns by a multiplication; wall time is for the head of a
-// report only. Read-only after clock_start(); any thread.
+// The one place that reads time. The lcores' clock is the TSC, converted to ns by a multiplication; wall time
+// is for the head of a report only. Read-only after clock_start(); any thread.
 
 #include "base/fixed.h"
 #include "base/units.h"

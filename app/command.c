@@ -32,13 +32,15 @@ int command_start(struct command *command, const char *line, struct error *error
 	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-	// A group of its own: the terminal's Ctrl-C ends the run, not a rollout half-way; and its children can be ended with it.
+	// A group of its own: the terminal's Ctrl-C ends the run, not a rollout half-way; and its children
+	// can be ended with it.
 	posix_spawnattr_init(&attributes);
 	sigemptyset(&none);
 	sigfillset(&defaults);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setflags(&attributes,
+	                         POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	rc = posix_spawn(&command->process, shell, &actions, &attributes, arguments, environ);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
@@ -62,7 +64,8 @@ static void read_output(struct command *command)
 	do {
 		unsigned room = COMMAND_OUTPUT - command->length;
 
-		count = read(command->pipe, room > 0 ? command->output + command->length : rest, room > 0 ? room : sizeof(rest));
+		count = read(command->pipe, room > 0 ? command->output + command->length : rest,
+		             room > 0 ? room : sizeof(rest));
 		if (count > 0 && room > 0) {
 			command->length += (unsigned)count;
 		} else if (count > 0) {

@@ -1,6 +1,6 @@
 #pragma once
-// Commands that a scenario starts (`exec` events): run by /bin/sh beside the data path, never waited for. Output and exit status are
-// kept for the report. Main thread only.
+// Commands that a scenario starts (`exec` events): run by /bin/sh beside the data path, never waited for.
+// Output and exit status are kept for the report. Main thread only.
 
 #include "base/error.h"
 #include "base/units.h"
@@ -12,13 +12,13 @@
 #define COMMAND_OUTPUT 4096
 
 struct command {
-	pid_t process;      ///< 0: not running
-	int pipe;           ///< its output
+	pid_t process; ///< 0: not running
+	int pipe;      ///< its output
 	char output[COMMAND_OUTPUT + 1];
 	unsigned length;
 	unsigned long long dropped; ///< octets of output that were not kept
 	bool ended;
-	int status;         ///< exit status; 128 + n when signal n ended it, as the shell has it
+	int status; ///< exit status; 128 + n when signal n ended it, as the shell has it
 };
 
 /** Start a command line. Returns 0 or a negative errno. */

@@ -6,11 +6,11 @@
 #include "options.h"
 #include "run.h"
 
-typedef int (*run_kind)(struct session *session, struct events *events, struct output *output, struct events_seat *seat,
-			struct run_result *result, struct error *error);
+typedef int (*run_kind)(struct session *session, struct events *events, struct output *output,
+                        struct events_seat *seat, struct run_result *result, struct error *error);
 
-// Everything after the plan: set up, run, report, take down. Errors before the first query are the user's to mend; later ones end with
-// the report of what was measured.
+// Everything after the plan: set up, run, report, take down. Errors before the first query are the user's to
+// mend; later ones end with the report of what was measured.
 static int perform(const struct plan *plan, bool simulated)
 {
 	run_kind run = simulated ? run_virtual : run_real;
@@ -32,7 +32,8 @@ static int perform(const struct plan *plan, bool simulated)
 	seat.director = session.director;
 	seat.port = session.director_port.id;
 	seat.queues = (uint16_t)session.director_port.rx_queues;
-	rc = events_open(&events, plan, session.director != NULL ? &seat : NULL, SESSION_START, simulated, &error);
+	rc = events_open(&events, plan, session.director != NULL ? &seat : NULL, SESSION_START, simulated,
+	                 &error);
 	if (rc < 0) {
 		goto close;
 	}
@@ -79,16 +80,18 @@ static int command(int count, char **arguments, bool simulated, const char *usag
 int command_run(int count, char **arguments)
 {
 	return command(count, arguments, false,
-		       "Usage: staleflow run [CONFIG] [OPTIONS]\n\n"
-		       "Send DNS queries from chosen source ports, match the replies, report what was lost and on which ports.\n"
-		       "CONFIG is a JSON file (docs/config.md); options win over it. Without one:\n\n"
-		       "  staleflow run --iface eth1 -s 10.96.0.10 -d queries.txt -Q 100000 -l 60\n");
+	               "Usage: staleflow run [CONFIG] [OPTIONS]\n\n"
+	               "Send DNS queries from chosen source ports, match the replies, report what was lost "
+	               "and on which ports.\n"
+	               "CONFIG is a JSON file (docs/config.md); options win over it. Without one:\n\n"
+	               "  staleflow run --iface eth1 -s 10.96.0.10 -d queries.txt -Q 100000 -l 60\n");
 }
 
 int command_simulate(int count, char **arguments)
 {
 	return command(count, arguments, true,
-		       "Usage: staleflow simulate [CONFIG] [OPTIONS]\n\n"
-		       "The same run against the director model, in one thread under a virtual clock: five minutes take seconds, and\n"
-		       "the same plan gives the same numbers. 'exec' events are not run.\n");
+	               "Usage: staleflow simulate [CONFIG] [OPTIONS]\n\n"
+	               "The same run against the director model, in one thread under a virtual clock: five "
+	               "minutes take seconds, and\n"
+	               "the same plan gives the same numbers. 'exec' events are not run.\n");
 }

@@ -80,7 +80,8 @@ static void map_lcores(unsigned lcores, const cpu_set_t *cpus, char *buffer, siz
 		do {
 			cpu = (cpu + 1) % CPU_SETSIZE;
 		} while (!CPU_ISSET(cpu, cpus));
-		used += (size_t)snprintf(buffer + used, size - used, "%s%u@%d", lcore > 0 ? "," : "", lcore, cpu);
+		used += (size_t)snprintf(buffer + used, size - used, "%s%u@%d", lcore > 0 ? "," : "", lcore,
+		                         cpu);
 	}
 }
 
@@ -89,18 +90,20 @@ static int choose_pages(const struct environment_options *options, bool *huge, s
 	uint64_t free_mib = environment_huge_free();
 
 	*huge = options->pages == ENVIRONMENT_PAGES_HUGE ||
-		(options->pages == ENVIRONMENT_PAGES_AUTO && free_mib >= options->memory_mib);
+	        (options->pages == ENVIRONMENT_PAGES_AUTO && free_mib >= options->memory_mib);
 	if (options->pages == ENVIRONMENT_PAGES_HUGE && free_mib < options->memory_mib) {
-		return error_set_at(error, -ENOMEM, "--huge", 0, 0,
-				    "%u MiB of hugepages are needed and %" PRIu64 " MiB are free; reserve them (echo %u > "
-				    "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages) or run with --huge off",
-				    options->memory_mib, free_mib, (options->memory_mib + 1) / 2);
+		return error_set_at(
+		        error, -ENOMEM, "--huge", 0, 0,
+		        "%u MiB of hugepages are needed and %" PRIu64
+		        " MiB are free; reserve them (echo %u > "
+		        "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages) or run with --huge off",
+		        options->memory_mib, free_mib, (options->memory_mib + 1) / 2);
 	}
 	return 0;
 }
 
 static void make_arguments(const struct environment_options *options, const char *map, bool huge,
-			   struct arguments *arguments)
+                           struct arguments *arguments)
 {
 	char text[64];
 
@@ -110,7 +113,8 @@ static void make_arguments(const struct environment_options *options, const char
 	arguments_add(arguments, "-m");
 	snprintf(text, sizeof(text), "%u", options->memory_mib);
 	arguments_add(arguments, text);
-	// --in-memory leaves nothing behind when the process is killed; it excludes --no-huge, which then takes --no-shconf.
+	// --in-memory leaves nothing behind when the process is killed; it excludes --no-huge, which then
+	// takes --no-shconf.
 	arguments_add(arguments, huge ? "--in-memory" : "--no-huge");
 	if (!huge) {
 		arguments_add(arguments, "--no-shconf");
@@ -146,7 +150,8 @@ int environment_start(const struct environment_options *options, struct environm
 	}
 	CPU_ZERO(&cpus);
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0) {
-		return error_set(error, -errno, "the CPUs of this process can't be read: %s", strerror(errno));
+		return error_set(error, -errno, "the CPUs of this process can't be read: %s",
+		                 strerror(errno));
 	}
 	if (options->lcores != NULL) {
 		snprintf(map, sizeof(map), "%s", options->lcores);
@@ -158,17 +163,20 @@ int environment_start(const struct environment_options *options, struct environm
 	rc = rte_eal_init(arguments.count, arguments.words);
 	if (rc < 0) {
 		return error_set_at(error, -(rte_errno > 0 ? rte_errno : EINVAL), "EAL", 0, 0,
-				    "DPDK does not start (%s) with lcores '%s', %u MiB of %s; -v shows its log, --lcores, --memory, "
-				    "--huge and --eal change its arguments",
-				    rte_strerror(rte_errno), map, options->memory_mib, huge ? "hugepages" : "normal pages");
+		                    "DPDK does not start (%s) with lcores '%s', %u MiB of %s; -v shows its "
+		                    "log, --lcores, --memory, "
+		                    "--huge and --eal change its arguments",
+		                    rte_strerror(rte_errno), map, options->memory_mib,
+		                    huge ? "hugepages" : "normal pages");
 	}
 	out->lcores = rte_lcore_count();
 	out->cpus = (unsigned)CPU_COUNT(&cpus);
 	out->huge = huge;
 	if (out->lcores < options->lcore_count) {
-		rc = error_set_at(error, -EINVAL, "--lcores", 0, 0,
-				  "the map '%s' has %u lcores and this plan needs %u (main, senders, receiver)", map, out->lcores,
-				  options->lcore_count);
+		rc = error_set_at(
+		        error, -EINVAL, "--lcores", 0, 0,
+		        "the map '%s' has %u lcores and this plan needs %u (main, senders, receiver)", map,
+		        out->lcores, options->lcore_count);
 		rte_eal_cleanup();
 		return rc;
 	}

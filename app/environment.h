@@ -1,6 +1,6 @@
 #pragma once
-// The DPDK environment (EAL): its arguments are made from the plan, so that a user needs none; `--eal=` adds to them. Main thread,
-// once a process.
+// The DPDK environment (EAL): its arguments are made from the plan, so that a user needs none; `--eal=` adds
+// to them. Main thread, once a process.
 
 #include "base/error.h"
 
@@ -15,9 +15,10 @@ enum environment_pages {
 
 struct environment_options {
 	const char *program;
-	const char *lcores;      ///< EAL's --lcores map; NULL: `lcore_count` lcores, spread over the CPUs the process may use
-	unsigned lcore_count;    ///< main included
-	unsigned memory_mib;     ///< for frame pools and rings
+	const char *lcores;   ///< EAL's --lcores map; NULL: `lcore_count` lcores, spread over the CPUs the
+	                      ///< process may use
+	unsigned lcore_count; ///< main included
+	unsigned memory_mib;  ///< for frame pools and rings
 	enum environment_pages pages;
 	const char *pci_address; ///< the one device to probe; NULL: the PCI bus is left alone
 	const char *extra;       ///< words of --eal=, split at blanks
@@ -31,8 +32,10 @@ struct environment {
 	bool huge;
 };
 
-/** Start EAL. Returns 0, or a negative errno with an error that says what is missing, what there is and how to mend it. */
-int environment_start(const struct environment_options *options, struct environment *out, struct error *error);
+/** Start EAL. Returns 0, or a negative errno with an error that says what is missing, what there is and how
+ * to mend it. */
+int environment_start(const struct environment_options *options, struct environment *out,
+                      struct error *error);
 
 /** Stop EAL. */
 void environment_stop(void);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int events_open(struct events *events, const struct plan *plan, struct events_seat *seat, ns_t start, bool simulated,
-		struct error *error)
+int events_open(struct events *events, const struct plan *plan, struct events_seat *seat, ns_t start,
+                bool simulated, struct error *error)
 {
 	int rc;
 
@@ -17,7 +17,8 @@ int events_open(struct events *events, const struct plan *plan, struct events_se
 	if (rc < 0) {
 		return rc;
 	}
-	events->records = (struct scenario_record *)calloc(events->scenario.count + 1, sizeof(*events->records));
+	events->records =
+	        (struct scenario_record *)calloc(events->scenario.count + 1, sizeof(*events->records));
 	events->commands = (struct command *)calloc(events->scenario.count + 1, sizeof(*events->commands));
 	if (events->records == NULL || events->commands == NULL) {
 		return error_set(error, -ENOMEM, "no memory for %zu events", events->scenario.count);
@@ -45,7 +46,8 @@ static void note_error(struct scenario_record *record, const struct error *error
 	record->output = strdup(text);
 }
 
-static void start_command(struct events *events, const struct scenario_event *event, struct scenario_record *record)
+static void start_command(struct events *events, const struct scenario_event *event,
+                          struct scenario_record *record)
 {
 	struct error error = {0};
 

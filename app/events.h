@@ -1,6 +1,7 @@
 #pragma once
-// The events of a run as it goes: marks are noted, commands started beside the data path, the director model told what to do. Main
-// thread. The model may live on another lcore: then an event is laid into a box that its lcore empties between two bursts.
+// The events of a run as it goes: marks are noted, commands started beside the data path, the director model
+// told what to do. Main thread. The model may live on another lcore: then an event is laid into a box that
+// its lcore empties between two bursts.
 
 #include "base/units.h"
 #include "command.h"
@@ -13,8 +14,9 @@
 
 /** One event on its way to the model's lcore. */
 struct events_box {
-	_Atomic(const struct scenario_event *) event; ///< main lays it in, the model's lcore takes it out when done
-	struct error error;                           ///< written by the model's lcore before it empties the box
+	_Atomic(const struct scenario_event *)
+	        event;      ///< main lays it in, the model's lcore takes it out when done
+	struct error error; ///< written by the model's lcore before it empties the box
 	ns_t done_at;
 };
 
@@ -37,8 +39,8 @@ struct events {
 };
 
 /** Make the run's events. `seat` NULL: marks and commands only. */
-int events_open(struct events *events, const struct plan *plan, struct events_seat *seat, ns_t start, bool simulated,
-		struct error *error);
+int events_open(struct events *events, const struct plan *plan, struct events_seat *seat, ns_t start,
+                bool simulated, struct error *error);
 void events_close(struct events *events);
 
 /** Do what is due, collect what has ended. */

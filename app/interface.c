@@ -53,8 +53,9 @@ static uint8_t mask_length(const struct sockaddr *mask, uint8_t family)
 	if (mask == NULL) {
 		return (uint8_t)(8 * address_length(family));
 	}
-	bytes = family == ADDRESS_IPV4 ? (const uint8_t *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr
-				       : (const uint8_t *)&((const struct sockaddr_in6 *)(const void *)mask)->sin6_addr;
+	bytes = family == ADDRESS_IPV4
+	                ? (const uint8_t *)&((const struct sockaddr_in *)(const void *)mask)->sin_addr
+	                : (const uint8_t *)&((const struct sockaddr_in6 *)(const void *)mask)->sin6_addr;
 	for (size_t i = 0; i < address_length(family); i++) {
 		length = (uint8_t)(length + __builtin_popcount(bytes[i]));
 	}
@@ -100,12 +101,14 @@ int interface_read(const char *name, struct interface *out, struct error *error)
 	if (out->index == 0) {
 		interface_list(names, sizeof(names));
 		return error_set_at(error, -ENODEV, "--iface", 0, 0,
-				    "there is no interface '%s' here; there is: %s. Name one of them (ip -br link shows them)", name,
-				    names);
+		                    "there is no interface '%s' here; there is: %s. Name one of them (ip -br "
+		                    "link shows them)",
+		                    name, names);
 	}
 	snprintf(out->name, sizeof(out->name), "%s", name);
 	if (getifaddrs(&all) < 0) {
-		return error_set_at(error, -errno, "--iface", 0, 0, "the kernel does not list interfaces: %s", strerror(errno));
+		return error_set_at(error, -errno, "--iface", 0, 0, "the kernel does not list interfaces: %s",
+		                    strerror(errno));
 	}
 	for (const struct ifaddrs *entry = all; entry != NULL; entry = entry->ifa_next) {
 		if (strcmp(entry->ifa_name, name) != 0) {
@@ -116,7 +119,8 @@ int interface_read(const char *name, struct interface *out, struct error *error)
 			continue;
 		}
 		if (entry->ifa_addr->sa_family == AF_PACKET) {
-			const struct sockaddr_ll *link = (const struct sockaddr_ll *)(const void *)entry->ifa_addr;
+			const struct sockaddr_ll *link =
+			        (const struct sockaddr_ll *)(const void *)entry->ifa_addr;
 
 			memcpy(out->mac, link->sll_addr, sizeof(out->mac));
 		} else if (entry->ifa_addr->sa_family == AF_INET || entry->ifa_addr->sa_family == AF_INET6) {
@@ -130,7 +134,8 @@ int interface_read(const char *name, struct interface *out, struct error *error)
 	return 0;
 }
 
-const struct interface_address *interface_source(const struct interface *interface, const struct address *destination)
+const struct interface_address *interface_source(const struct interface *interface,
+                                                 const struct address *destination)
 {
 	const struct interface_address *found = NULL;
 
@@ -157,21 +162,26 @@ struct route_request {
 static void request_add(struct route_request *request, unsigned short type, const void *data, size_t length)
 {
 	struct rtattr *attribute =
-		(struct rtattr *)(void *)((uint8_t *)request + NLMSG_ALIGN(request->header.nlmsg_len));
+	        (struct rtattr *)(void *)((uint8_t *)request + NLMSG_ALIGN(request->header.nlmsg_len));
 
 	attribute->rta_type = type;
 	attribute->rta_len = (unsigned short)RTA_LENGTH(length);
 	memcpy(RTA_DATA(attribute), data, length);
-	request->header.nlmsg_len = NLMSG_ALIGN(request->header.nlmsg_len) + (uint32_t)RTA_ALIGN(attribute->rta_len);
+	request->header.nlmsg_len =
+	        NLMSG_ALIGN(request->header.nlmsg_len) + (uint32_t)RTA_ALIGN(attribute->rta_len);
 }
 
-// One RTM_GETROUTE question (rtnetlink(7)); the answer's gateway goes to `out`, or the destination when there is none.
-static int route_ask(const struct interface *interface, const struct address *destination, struct address *out)
+// One RTM_GETROUTE question (rtnetlink(7)); the answer's gateway goes to `out`, or the destination when there
+// is none.
+static int route_ask(const struct interface *interface, const struct address *destination,
+                     struct address *out)
 {
 	struct route_request request = {
-		.header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)), .nlmsg_type = RTM_GETROUTE, .nlmsg_flags = NLM_F_REQUEST},
-		.route = {.rtm_family = destination->family == ADDRESS_IPV6 ? AF_INET6 : AF_INET,
-			  .rtm_dst_len = (uint8_t)(8 * address_length(destination->family))},
+	        .header = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)),
+	                   .nlmsg_type = RTM_GETROUTE,
+	                   .nlmsg_flags = NLM_F_REQUEST},
+	        .route = {.rtm_family = destination->family == ADDRESS_IPV6 ? AF_INET6 : AF_INET,
+	                  .rtm_dst_len = (uint8_t)(8 * address_length(destination->family))},
 	};
 	union {
 		struct nlmsghdr header;
@@ -191,7 +201,8 @@ static int route_ask(const struct interface *interface, const struct address *de
 		goto close_socket;
 	}
 	received = recv(socket_fd, &answer, sizeof(answer), 0);
-	if (received < (ssize_t)NLMSG_LENGTH(sizeof(struct rtmsg)) || answer.header.nlmsg_type != RTM_NEWROUTE) {
+	if (received < (ssize_t)NLMSG_LENGTH(sizeof(struct rtmsg)) ||
+	    answer.header.nlmsg_type != RTM_NEWROUTE) {
 		goto close_socket;
 	}
 	*out = *destination;
@@ -208,8 +219,8 @@ close_socket:
 	return rc;
 }
 
-int interface_next_hop(const struct interface *interface, const struct address *destination, struct address *out,
-		       struct error *error)
+int interface_next_hop(const struct interface *interface, const struct address *destination,
+                       struct address *out, struct error *error)
 {
 	char text[ADDRESS_TEXT_SIZE];
 
@@ -217,7 +228,8 @@ int interface_next_hop(const struct interface *interface, const struct address *
 		return 0;
 	}
 	return error_set_at(error, -ENETUNREACH, "--gateway", 0, 0,
-			    "the kernel has no route to %s out of '%s'; give the next hop with --gateway ADDRESS, or its MAC "
-			    "address with --mac",
-			    address_format(destination, text), interface->name);
+	                    "the kernel has no route to %s out of '%s'; give the next hop with --gateway "
+	                    "ADDRESS, or its MAC "
+	                    "address with --mac",
+	                    address_format(destination, text), interface->name);
 }

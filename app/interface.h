@@ -1,5 +1,6 @@
 #pragma once
-// What the kernel knows about a network interface: its addresses, its link and the way to a destination. Read-only; main thread.
+// What the kernel knows about a network interface: its addresses, its link and the way to a destination.
+// Read-only; main thread.
 
 #include "base/address.h"
 #include "base/error.h"
@@ -21,7 +22,7 @@ struct interface {
 	bool carrier; ///< the link has a peer
 	unsigned mtu;
 	uint8_t mac[6];
-	uint64_t speed_mbps; ///< 0 when the driver does not say
+	uint64_t speed_mbps;                                     ///< 0 when the driver does not say
 	struct interface_address addresses[INTERFACE_ADDRESSES]; ///< global ones first
 	unsigned address_count;
 };
@@ -32,14 +33,16 @@ struct interface {
 int interface_read(const char *name, struct interface *out, struct error *error);
 
 /**
- * The next hop to `destination` out of this interface: the gateway, or the destination itself when it is on-link.
- * Returns 0, or -ENETUNREACH with an error that says what to give instead.
+ * The next hop to `destination` out of this interface: the gateway, or the destination itself when it is
+ * on-link. Returns 0, or -ENETUNREACH with an error that says what to give instead.
  */
-int interface_next_hop(const struct interface *interface, const struct address *destination, struct address *out,
-		       struct error *error);
+int interface_next_hop(const struct interface *interface, const struct address *destination,
+                       struct address *out, struct error *error);
 
-/** The interface's own address to send from to `destination`: same family, same prefix first. NULL when it has none. */
-const struct interface_address *interface_source(const struct interface *interface, const struct address *destination);
+/** The interface's own address to send from to `destination`: same family, same prefix first. NULL when it
+ * has none. */
+const struct interface_address *interface_source(const struct interface *interface,
+                                                 const struct address *destination);
 
 /** Names of all interfaces, comma-separated, for error texts. */
 void interface_list(char *buffer, unsigned long size);

@@ -45,24 +45,25 @@ unsigned lcore_count(unsigned senders, bool director, unsigned cpus)
 }
 
 int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step other, void *other_context,
-		 const struct clock *clock, unsigned cpus, struct error *error)
+                 const struct clock *clock, unsigned cpus, struct error *error)
 {
 	unsigned lcore, next = 0;
 
 	memset(plan, 0, sizeof(*plan));
-	RTE_LCORE_FOREACH_WORKER(lcore)
-	{
+	RTE_LCORE_FOREACH_WORKER (lcore) {
 		plan->roles[plan->count].lcore = lcore;
 		plan->roles[plan->count].clock = clock;
 		plan->roles[plan->count].leave = &plan->leave;
 		plan->count++;
 	}
 	if (plan->count == 0) {
-		return error_set_at(error, -EINVAL, "--lcores", 0, 0,
-				    "the map has only a main lcore; give at least one more (e.g. --lcores 0@0,1@1)");
+		return error_set_at(
+		        error, -EINVAL, "--lcores", 0, 0,
+		        "the map has only a main lcore; give at least one more (e.g. --lcores 0@0,1@1)");
 	}
 	plan->oversubscribed = plan->count > cpus;
-	// The director first, since it is the heaviest; then the senders; the receiver goes where the fewest roles are.
+	// The director first, since it is the heaviest; then the senders; the receiver goes where the fewest
+	// roles are.
 	if (other != NULL) {
 		plan->roles[next].other = other;
 		plan->roles[next].other_context = other_context;
@@ -72,7 +73,8 @@ int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step o
 		struct lcore_roles *roles = &plan->roles[next];
 
 		if (roles->sender_count == LCORE_SENDERS) {
-			return error_set(error, -EINVAL, "more than %d senders on one lcore; use fewer", LCORE_SENDERS);
+			return error_set(error, -EINVAL, "more than %d senders on one lcore; use fewer",
+			                 LCORE_SENDERS);
 		}
 		roles->senders[roles->sender_count++] = &team->senders[i];
 		next = (next + 1) % plan->count;
@@ -85,7 +87,8 @@ int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step o
 	}
 	plan->roles[next].receiver = &team->receiver;
 	for (unsigned i = 0; i < plan->count; i++) {
-		// With every CPU polling, whoever answers on this box (and this process's own main thread) needs to be let in.
+		// With every CPU polling, whoever answers on this box (and this process's own main thread)
+		// needs to be let in.
 		plan->roles[i].yields = plan->count >= cpus;
 	}
 	return 0;
@@ -98,7 +101,8 @@ int lcore_launch(struct lcore_plan *plan, struct error *error)
 
 		if (rc < 0) {
 			lcore_leave(plan);
-			return error_set(error, rc, "lcore %u does not start: %s", plan->roles[i].lcore, strerror(-rc));
+			return error_set(error, rc, "lcore %u does not start: %s", plan->roles[i].lcore,
+			                 strerror(-rc));
 		}
 	}
 	return 0;

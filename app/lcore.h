@@ -1,6 +1,7 @@
 #pragma once
-// The lcores: each runs a loop over its roles (senders, the receiver, the embedded director) until told to leave. Roles are spread over
-// the lcores that poll; on a box with few CPUs one lcore takes several in turn, which is better than threads that preempt each other.
+// The lcores: each runs a loop over its roles (senders, the receiver, the embedded director) until told to
+// leave. Roles are spread over the lcores that poll; on a box with few CPUs one lcore takes several in turn,
+// which is better than threads that preempt each other.
 
 #include "base/error.h"
 #include "clock.h"
@@ -24,14 +25,14 @@ struct lcore_roles {
 	struct worker_receiver *receiver;
 	lcore_step other;
 	void *other_context;
-	bool yields;                ///< gives the CPU up when idle: it shares it with others that poll
+	bool yields; ///< gives the CPU up when idle: it shares it with others that poll
 	const _Atomic bool *leave;
 	uint64_t loops, idle_loops; ///< written by this lcore, read after it has left
 };
 
 struct lcore_plan {
 	struct lcore_roles roles[RTE_MAX_LCORE];
-	unsigned count;  ///< lcores with roles
+	unsigned count; ///< lcores with roles
 	bool oversubscribed;
 	_Atomic bool leave;
 };
@@ -41,7 +42,7 @@ unsigned lcore_count(unsigned senders, bool director, unsigned cpus);
 
 /** Spread the roles over the lcores that EAL started, main left out. */
 int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step other, void *other_context,
-		 const struct clock *clock, unsigned cpus, struct error *error);
+                 const struct clock *clock, unsigned cpus, struct error *error);
 
 /** Launch all. */
 int lcore_launch(struct lcore_plan *plan, struct error *error);

@@ -12,3 +12,5 @@ int command_run(int count, char **arguments);
 int command_simulate(int count, char **arguments);
 int command_check(int count, char **arguments);
 int command_schema(int count, char **arguments);
+int command_compare(int count, char **arguments);
+int command_merge(int count, char **arguments);

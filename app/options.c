@@ -38,7 +38,8 @@ static void build_table(struct table *table)
 		const struct config_option *known = &table->known[i];
 
 		table->longs[i] = (struct option){known->name != NULL ? known->name : "",
-						  known->argument != NULL ? required_argument : no_argument, NULL, LONG_BASE + (int)i};
+		                                  known->argument != NULL ? required_argument : no_argument,
+		                                  NULL, LONG_BASE + (int)i};
 		if (known->letter != 0) {
 			table->letters[letters++] = known->letter;
 			if (known->argument != NULL) {
@@ -63,12 +64,15 @@ static int refuse(char **arguments, int result, struct error *error)
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
 	}
 	if (result == ':') {
-		return error_set_at(error, -EINVAL, name, 0, 0, "the option needs an argument; --help shows which");
+		return error_set_at(error, -EINVAL, name, 0, 0,
+		                    "the option needs an argument; --help shows which");
 	}
-	return error_set_at(error, -EINVAL, name, 0, 0, "there is no such option, or it takes no argument; --help lists them");
+	return error_set_at(error, -EINVAL, name, 0, 0,
+	                    "there is no such option, or it takes no argument; --help lists them");
 }
 
-static int parse_words(struct config_builder *builder, int count, char **arguments, bool *help, struct error *error)
+static int parse_words(struct config_builder *builder, int count, char **arguments, bool *help,
+                       struct error *error)
 {
 	struct table table;
 	int result, rc = 0;
@@ -86,11 +90,14 @@ static int parse_words(struct config_builder *builder, int count, char **argumen
 		if (result == '?' || result == ':') {
 			return refuse(arguments, result, error);
 		}
-		rc = config_set_option(builder, result >= LONG_BASE ? table.known[result - LONG_BASE].name : letter, optarg, error);
+		rc = config_set_option(builder,
+		                       result >= LONG_BASE ? table.known[result - LONG_BASE].name : letter,
+		                       optarg, error);
 	}
 	if (rc == 0 && count - optind > 1) {
-		rc = error_set(error, -EINVAL, "'%s' is one word too many: give at most one configuration file",
-			       arguments[optind + 1]);
+		rc = error_set(error, -EINVAL,
+		               "'%s' is one word too many: give at most one configuration file",
+		               arguments[optind + 1]);
 	}
 	if (rc == 0 && optind < count) {
 		rc = config_load_file(builder, arguments[optind], error);
@@ -101,14 +108,16 @@ static int parse_words(struct config_builder *builder, int count, char **argumen
 // A cohort without addresses sends from the interface's own.
 static int fill_address(struct config_builder *builder, struct error *error)
 {
-	const char *name = config_peek(builder, "port.interface"), *service = config_peek(builder, "service.address");
+	const char *name = config_peek(builder, "port.interface"),
+	           *service = config_peek(builder, "service.address");
 	const struct interface_address *own;
 	struct interface interface;
 	struct address destination;
 	char text[ADDRESS_TEXT_SIZE];
 	int rc;
 
-	if (!config_needs_address(builder) || name == NULL || service == NULL || address_parse(service, &destination) < 0) {
+	if (!config_needs_address(builder) || name == NULL || service == NULL ||
+	    address_parse(service, &destination) < 0) {
 		return 0; // config_finish() says what is missing
 	}
 	rc = interface_read(name, &interface, error);
@@ -117,14 +126,16 @@ static int fill_address(struct config_builder *builder, struct error *error)
 	}
 	own = interface_source(&interface, &destination);
 	if (own == NULL) {
-		return error_set_at(error, -EADDRNOTAVAIL, "-a", 0, 0,
-				    "interface '%s' has no %s address to send from; give source addresses with -a", name,
-				    destination.family == ADDRESS_IPV6 ? "IPv6" : "IPv4");
+		return error_set_at(
+		        error, -EADDRNOTAVAIL, "-a", 0, 0,
+		        "interface '%s' has no %s address to send from; give source addresses with -a", name,
+		        destination.family == ADDRESS_IPV6 ? "IPv6" : "IPv4");
 	}
 	return config_set_option(builder, "a", address_format(&own->address, text), error);
 }
 
-int options_parse(struct options *options, int count, char **arguments, const char *usage, struct error *error)
+int options_parse(struct options *options, int count, char **arguments, const char *usage,
+                  struct error *error)
 {
 	struct config_builder *builder = config_begin();
 	int rc;

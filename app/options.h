@@ -1,5 +1,6 @@
 #pragma once
-// From a command's words to a plan: the options are the lines of the configuration's one table of keys. Main thread.
+// From a command's words to a plan: the options are the lines of the configuration's one table of keys. Main
+// thread.
 
 #include "config/config.h"
 
@@ -12,10 +13,11 @@ struct options {
 };
 
 /**
- * Parse "[CONFIG] [OPTIONS]". Fills in the interface's own address where the plan takes it. Returns 0, or a negative errno with the
- * place in `error`. `usage` is the head of --help.
+ * Parse "[CONFIG] [OPTIONS]". Fills in the interface's own address where the plan takes it. Returns 0, or a
+ * negative errno with the place in `error`. `usage` is the head of --help.
  */
-int options_parse(struct options *options, int count, char **arguments, const char *usage, struct error *error);
+int options_parse(struct options *options, int count, char **arguments, const char *usage,
+                  struct error *error);
 
 /** Print an error as every command does; returns STATUS_USAGE. */
 int options_fail(const struct error *error);

@@ -6,11 +6,15 @@
 #include <unistd.h>
 
 #include "dns/reply.h"
+#include "ledger.h"
 #include "run.h"
 
 static const char *option_of(const struct plan *plan, const char *path)
 {
-	return path == plan->output.json ? "--json" : path == plan->output.jsonl ? "--jsonl" : "--csv";
+	return path == plan->output.json     ? "--json"
+	       : path == plan->output.jsonl  ? "--jsonl"
+	       : path == plan->output.ledger ? "--ledger"
+	                                     : "--csv";
 }
 
 static FILE *open_file(const struct plan *plan, const char *path, const char *mode, struct error *error)
@@ -19,12 +23,14 @@ static FILE *open_file(const struct plan *plan, const char *path, const char *mo
 
 	if (file == NULL) {
 		error_set_at(error, -errno, option_of(plan, path), 0, 0,
-			     "can't write '%s': %s; name a file in a folder that exists and may be written", path, strerror(errno));
+		             "can't write '%s': %s; name a file in a folder that exists and may be written",
+		             path, strerror(errno));
 	}
 	return file;
 }
 
-// A report's file is written at the end; find out now that it can be. "a" leaves an older result as it is until then.
+// A report's file is written at the end; find out now that it can be. "a" leaves an older result as it is
+// until then.
 static int probe_file(const struct plan *plan, const char *path, struct error *error)
 {
 	FILE *file;
@@ -40,7 +46,8 @@ static int probe_file(const struct plan *plan, const char *path, struct error *e
 	return 0;
 }
 
-static int rhythm_open(struct output_rhythm *rhythm, const struct session *session, ns_t start, ns_t every, struct error *error)
+static int rhythm_open(struct output_rhythm *rhythm, const struct session *session, ns_t start, ns_t every,
+                       struct error *error)
 {
 	int rc = 0;
 
@@ -54,8 +61,8 @@ static int rhythm_open(struct output_rhythm *rhythm, const struct session *sessi
 }
 
 // Look at the counters; `previous` is NULL at the first look.
-static const struct stats_snapshot *rhythm_look(struct output_rhythm *rhythm, const struct session *session, ns_t now,
-						const struct stats_snapshot **previous)
+static const struct stats_snapshot *rhythm_look(struct output_rhythm *rhythm, const struct session *session,
+                                                ns_t now, const struct stats_snapshot **previous)
 {
 	struct stats_snapshot *current = &rhythm->looks[rhythm->turn];
 
@@ -78,25 +85,26 @@ static int describe_plan(struct output *output, const struct session *session, s
 		const struct flow_cohort *cohort = &session->team->space->cohorts[i];
 
 		output->cohorts[i] = (struct report_cohort){
-			.name = cohort->name,
-			.policy = flow_policy_name(cohort->policy.kind),
-			.control = cohort->control,
-			.tuples = cohort->tuple_count,
+		        .name = cohort->name,
+		        .policy = flow_policy_name(cohort->policy.kind),
+		        .control = cohort->control,
+		        .tuples = cohort->tuple_count,
 		};
 	}
 	output->report_plan = (struct report_plan){
-		.name = plan->name,
-		.description = plan->description,
-		.json = plan->json,
-		.digest = plan->digest,
-		.timeouts = plan->load.timeouts_given,
-		.cohorts = output->cohorts,
-		.histogram = plan->output.histogram,
+	        .name = plan->name,
+	        .description = plan->description,
+	        .json = plan->json,
+	        .digest = plan->digest,
+	        .timeouts = plan->load.timeouts_given,
+	        .cohorts = output->cohorts,
+	        .histogram = plan->output.histogram,
 	};
 	return 0;
 }
 
-int output_open(struct output *output, const struct session *session, ns_t start, bool simulated, struct error *error)
+int output_open(struct output *output, const struct session *session, ns_t start, bool simulated,
+                struct error *error)
 {
 	const struct plan *plan = session->plan;
 	bool terminal = isatty(STDERR_FILENO) == 1;
@@ -106,22 +114,30 @@ int output_open(struct output *output, const struct session *session, ns_t start
 	output->plan = plan;
 	output->start = start;
 	output->simulated = simulated;
-	rc = describe_plan(output, session, error);
+	rc = judge_open(&output->judge, session, error);
+	if (rc == 0) {
+		rc = describe_plan(output, session, error);
+	}
 	if (rc == 0) {
 		rc = probe_file(plan, plan->output.json, error);
 	}
 	if (rc == 0) {
 		rc = probe_file(plan, plan->output.csv, error);
 	}
+	if (rc == 0) {
+		rc = probe_file(plan, plan->output.ledger, error);
+	}
 	if (rc == 0 && plan->output.jsonl != NULL) {
 		output->jsonl = open_file(plan, plan->output.jsonl, "we", error);
 		rc = error->code;
 	}
 	if (rc == 0) {
-		rc = rhythm_open(&output->intervals, session, start, output->jsonl != NULL ? plan->output.interval : 0, error);
+		rc = rhythm_open(&output->intervals, session, start,
+		                 output->jsonl != NULL ? plan->output.interval : 0, error);
 	}
 	if (rc == 0) {
-		rc = rhythm_open(&output->progress, session, start, terminal && !simulated ? plan->output.progress : 0, error);
+		rc = rhythm_open(&output->progress, session, start,
+		                 terminal && !simulated ? plan->output.progress : 0, error);
 	}
 	return rc;
 }
@@ -146,7 +162,8 @@ static double requested_rate(const struct plan *plan, ns_t sending)
 {
 	double count;
 
-	if (plan->load.profile.count == 0 || sending == 0 || load_profile_peak(&plan->load.profile) >= LOAD_UNLIMITED) {
+	if (plan->load.profile.count == 0 || sending == 0 ||
+	    load_profile_peak(&plan->load.profile) >= LOAD_UNLIMITED) {
 		return 0;
 	}
 	count = load_count_value(load_profile_queries_until(&plan->load.profile, sending));
@@ -154,29 +171,31 @@ static double requested_rate(const struct plan *plan, ns_t sending)
 }
 
 static struct report_input make_input(const struct output *output, const struct session *session,
-				      const struct stats_snapshot *snapshot, const struct run_result *result, ns_t now)
+                                      const struct stats_snapshot *snapshot, const struct run_result *result,
+                                      ns_t now)
 {
 	const struct plan *plan = output->plan;
 	ns_t ended = result != NULL ? result->ended : now, stopped = result != NULL ? result->stopped : now;
 	ns_t elapsed = ended > output->start ? ended - output->start : 0;
 	struct report_input input = {
-		.plan = &output->report_plan,
-		.snapshot = snapshot,
-		.in_flight = result != NULL ? result->outstanding : UINT64_MAX,
-		.wall_start_ns = output->simulated ? 0 : session->clock.wall_ns + (output->start - CLOCK_EPOCH),
-		.elapsed = elapsed,
-		.sending = stopped > output->start ? stopped - output->start : 0,
-		.header_octets = session->team->header.length,
-		.interrupted = result != NULL && result->interrupted,
-		.simulated = output->simulated,
-		.box = {.lcores = result != NULL ? result->lcores : 0,
-			.cpus = session->environment.cpus,
-			.senders = plan->lcores.senders,
-			.oversubscribed = result != NULL && result->oversubscribed,
-			.hugepages = session->environment.huge,
-			.driver = plan_driver_name(plan->port.driver),
-			.device = plan->port.device},
-		.rcode_name = dns_rcode_name,
+	        .plan = &output->report_plan,
+	        .snapshot = snapshot,
+	        .in_flight = result != NULL ? result->outstanding : UINT64_MAX,
+	        .wall_start_ns =
+	                output->simulated ? 0 : session->clock.wall_ns + (output->start - CLOCK_EPOCH),
+	        .elapsed = elapsed,
+	        .sending = stopped > output->start ? stopped - output->start : 0,
+	        .header_octets = session->team->header.length,
+	        .interrupted = result != NULL && result->interrupted,
+	        .simulated = output->simulated,
+	        .box = {.lcores = result != NULL ? result->lcores : 0,
+	                .cpus = session->environment.cpus,
+	                .senders = plan->lcores.senders,
+	                .oversubscribed = result != NULL && result->oversubscribed,
+	                .hugepages = session->environment.huge,
+	                .driver = plan_driver_name(plan->port.driver),
+	                .device = plan->port.device},
+	        .rcode_name = dns_rcode_name,
 	};
 
 	if (plan->load.duration != NS_NEVER && input.sending > plan->load.duration) {
@@ -190,17 +209,18 @@ static void write_line(struct output *output, json_t *line)
 {
 	if (report_line_write(line, output->jsonl) < 0 && !output->jsonl_failed) {
 		output->jsonl_failed = true;
-		fprintf(stderr, "staleflow: --jsonl: can't write '%s' any more: %s; the run goes on\n", output->plan->output.jsonl,
-			strerror(errno));
+		fprintf(stderr, "staleflow: --jsonl: can't write '%s' any more: %s; the run goes on\n",
+		        output->plan->output.jsonl, strerror(errno));
 	}
 }
 
-static void write_events(struct output *output, const struct report_input *input, const struct events *events, bool last)
+static void write_events(struct output *output, const struct report_input *input, const struct events *events,
+                         bool last)
 {
 	for (; output->events_written < events->count; output->events_written++) {
 		const struct scenario_record *record = &events->records[output->events_written];
 		bool running = events->commands[output->events_written].process != 0 ||
-			       (events->waiting && output->events_written + 1 == events->count);
+		               (events->waiting && output->events_written + 1 == events->count);
 
 		if (running && !last) {
 			return; // its exit status and output are not known yet
@@ -209,9 +229,11 @@ static void write_events(struct output *output, const struct report_input *input
 	}
 }
 
-static void write_interval(struct output *output, const struct session *session, const struct events *events, ns_t now)
+static void write_interval(struct output *output, const struct session *session, const struct events *events,
+                           ns_t now)
 {
-	const struct stats_snapshot *previous, *current = rhythm_look(&output->intervals, session, now, &previous);
+	const struct stats_snapshot *previous,
+	        *current = rhythm_look(&output->intervals, session, now, &previous);
 	struct report_input input = make_input(output, session, current, NULL, now);
 
 	if (!output->started) {
@@ -224,7 +246,8 @@ static void write_interval(struct output *output, const struct session *session,
 
 static void show_progress(struct output *output, const struct session *session, ns_t now)
 {
-	const struct stats_snapshot *previous, *current = rhythm_look(&output->progress, session, now, &previous);
+	const struct stats_snapshot *previous,
+	        *current = rhythm_look(&output->progress, session, now, &previous);
 	struct report_input input = make_input(output, session, current, NULL, now);
 	char line[REPORT_PROGRESS_SIZE];
 
@@ -262,7 +285,8 @@ ns_t output_next(const struct output *output)
 
 // The first error wins, and the other reports are written all the same.
 static void write_report(const struct output *output, const struct report_input *input, const char *path,
-			 int (*report)(const struct report_input *, FILE *, struct error *), struct error *error)
+                         int (*report)(const struct report_input *, FILE *, struct error *),
+                         struct error *error)
 {
 	struct error own = {0};
 	FILE *file;
@@ -305,25 +329,45 @@ static unsigned director_truth(const struct session *session, struct report_coun
 	out[count++] = (struct report_count){"refused", counters->refused};
 	out[count++] = (struct report_count){"unreachable", counters->unreachable};
 	for (unsigned i = 0; i < DIRECTOR_DROPS; i++) {
-		out[count++] = (struct report_count){director_drop_name((enum director_drop)i), counters->drops[i]};
+		out[count++] =
+		        (struct report_count){director_drop_name((enum director_drop)i), counters->drops[i]};
 	}
 	return count;
 }
 
-int output_finish(struct output *output, struct session *session, struct events *events, const struct run_result *result,
-		  struct error *error)
+// Standard output holds one document: with --json - it is the JSON, and the text is left out.
+static bool takes_stdout(const struct plan_output *files)
+{
+	const char *const paths[] = {files->json, files->jsonl, files->csv, files->ledger, files->pcap};
+
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (paths[i] != NULL && strcmp(paths[i], "-") == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int output_finish(struct output *output, struct session *session, struct events *events,
+                  const struct run_result *result, struct error *error)
 {
 	struct report_input input = make_input(output, session, &session->snapshot, result, result->ended);
 	const struct plan_output *files = &output->plan->output;
 	struct report_count truth[TRUTH_COUNTS];
-	bool json_first = files->json != NULL && strcmp(files->json, "-") == 0;
 
+	for (unsigned i = 0; i < output->plan->cohort_count; i++) {
+		ledger_clusters(session, i, &output->cohorts[i].clusters);
+	}
 	input.records = events->records;
 	input.record_count = events->count;
 	input.director_count = director_truth(session, truth);
 	input.director = input.director_count > 0 ? truth : NULL;
 	if (!output->simulated) {
 		read_port(session, &input.box);
+	}
+	if (judge_finish(&output->judge, session, events, result, input.box.port_rx_missed, error) == 0) {
+		input.evidence = &output->judge.evidence;
+		input.verdict = &output->judge.verdict;
 	}
 	if (output->progress_shown) {
 		fputc('\n', stderr);
@@ -335,13 +379,15 @@ int output_finish(struct output *output, struct session *session, struct events 
 	}
 	write_report(output, &input, files->json, report_json_write, error);
 	write_report(output, &input, files->csv, report_csv, error);
-	// Standard output holds one document: with --json - it is the JSON.
-	if (!json_first && (files->jsonl == NULL || strcmp(files->jsonl, "-") != 0) &&
-	    (files->csv == NULL || strcmp(files->csv, "-") != 0)) {
+	if (files->ledger != NULL) {
+		ledger_write(session, files->ledger, output->start, error);
+	}
+	if (!takes_stdout(files)) {
 		write_report(output, &input, "-", report_text, error);
 	}
 	if (output->jsonl_failed) {
-		error_set_at(error, -EIO, "--jsonl", 0, 0, "'%s' is incomplete: writing failed on the way", files->jsonl);
+		error_set_at(error, -EIO, "--jsonl", 0, 0, "'%s' is incomplete: writing failed on the way",
+		             files->jsonl);
 	}
 	return error->code;
 }
@@ -355,5 +401,6 @@ void output_close(struct output *output)
 		stats_snapshot_release(&output->intervals.looks[i]);
 		stats_snapshot_release(&output->progress.looks[i]);
 	}
+	judge_close(&output->judge);
 	free(output->cohorts);
 }

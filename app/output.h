@@ -1,11 +1,12 @@
 #pragma once
-// What a run writes: interval lines while it goes, and the reports at its end. A file that can't be written any more is said once and does
-// not end the run: what was written stays valid. Main thread.
+// What a run writes: interval lines while it goes, and the reports at its end. A file that can't be written
+// any more is said once and does not end the run: what was written stays valid. Main thread.
 
 #include "base/error.h"
 #include "base/units.h"
 #include "config/plan.h"
 #include "events.h"
+#include "judge.h"
 #include "report/report.h"
 #include "session.h"
 
@@ -34,12 +35,14 @@ struct output {
 	struct output_rhythm progress;  ///< of the status line; only on a terminal
 	bool progress_shown;
 	unsigned events_written;
+	struct judge judge;
 	struct report_plan report_plan;
 	struct report_cohort *cohorts;
 };
 
 /** Open what is written while the run goes; finds out that the other files can be written too. */
-int output_open(struct output *output, const struct session *session, ns_t start, bool simulated, struct error *error);
+int output_open(struct output *output, const struct session *session, ns_t start, bool simulated,
+                struct error *error);
 
 /** Interval lines, event lines and the status line, when due. */
 void output_step(struct output *output, struct session *session, struct events *events, ns_t now);
@@ -48,10 +51,10 @@ void output_step(struct output *output, struct session *session, struct events *
 ns_t output_next(const struct output *output);
 
 /**
- * Write all reports. Returns 0; -EPROTO when the accounts contradict each other; or the first write error, with every report that
- * could be written written.
+ * Write all reports. Returns 0; -EPROTO when the accounts contradict each other; or the first write error,
+ * with every report that could be written written.
  */
-int output_finish(struct output *output, struct session *session, struct events *events, const struct run_result *result,
-		  struct error *error);
+int output_finish(struct output *output, struct session *session, struct events *events,
+                  const struct run_result *result, struct error *error);
 
 void output_close(struct output *output);

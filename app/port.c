@@ -17,7 +17,7 @@
 #include "base/fixed.h"
 #include "interface.h"
 
-#define FRAME_ROOM (RTE_PKTMBUF_HEADROOM + 2048)
+#define FRAME_ROOM  (RTE_PKTMBUF_HEADROOM + 2048)
 #define PAIR_QUEUES 16
 
 // Frames of 2 KiB in a packet socket's ring, each way.
@@ -28,9 +28,9 @@ static const struct {
 	const char *name;    ///< DPDK's driver
 	const char *package; ///< Debian's package of it
 } virtual_drivers[] = {
-	{PORT_DRIVER_AF_PACKET, "net_af_packet", "librte-net-af-packet23"},
-	{PORT_DRIVER_AF_XDP, "net_af_xdp", "librte-net-af-xdp23"},
-	{PORT_DRIVER_TAP, "net_tap", "librte-net-tap23"},
+        {PORT_DRIVER_AF_PACKET, "net_af_packet", "librte-net-af-packet23"},
+        {PORT_DRIVER_AF_XDP, "net_af_xdp", "librte-net-af-xdp23"},
+        {PORT_DRIVER_TAP, "net_tap", "librte-net-tap23"},
 };
 
 // The drivers whose plug-ins are installed, "net_af_packet, net_ixgbe, ...".
@@ -44,11 +44,12 @@ static void list_drivers(char *buffer, size_t size)
 	while (folder != NULL && (entry = readdir(folder)) != NULL && used < size) {
 		size_t length = strlen(entry->d_name);
 
-		if (strncmp(entry->d_name, "librte_net_", 11) != 0 || strcmp(entry->d_name + length - 3, ".so") != 0) {
+		if (strncmp(entry->d_name, "librte_net_", 11) != 0 ||
+		    strcmp(entry->d_name + length - 3, ".so") != 0) {
 			continue;
 		}
-		used += (size_t)snprintf(buffer + used, size - used, "%s%.*s", used > 0 ? ", " : "", (int)(length - 10),
-					 entry->d_name + 7);
+		used += (size_t)snprintf(buffer + used, size - used, "%s%.*s", used > 0 ? ", " : "",
+		                         (int)(length - 10), entry->d_name + 7);
 	}
 	if (folder != NULL) {
 		closedir(folder);
@@ -88,8 +89,8 @@ static void list_pci(char *buffer, size_t size)
 		snprintf(path, sizeof(path), "%s/%s/driver", root, entry->d_name);
 		length = readlink(path, link, sizeof(link) - 1);
 		link[length > 0 ? length : 0] = '\0';
-		used += (size_t)snprintf(buffer + used, size - used, "%s%s (%s)", used > 0 ? ", " : "", entry->d_name,
-					 length > 0 ? strrchr(link, '/') + 1 : "no driver");
+		used += (size_t)snprintf(buffer + used, size - used, "%s%s (%s)", used > 0 ? ", " : "",
+		                         entry->d_name, length > 0 ? strrchr(link, '/') + 1 : "no driver");
 	}
 	if (folder != NULL) {
 		closedir(folder);
@@ -131,9 +132,11 @@ static int probe_device(const char *device, const char *package, struct port *po
 		list_drivers(drivers, sizeof(drivers));
 		rc = rc < 0 ? rc : -ENODEV;
 		return error_set_at(error, rc, device, 0, 0,
-				    "DPDK can't open this device: %s. Drivers installed: %s%s%s. -v shows DPDK's own messages",
-				    strerror(-rc), drivers, package != NULL ? "; this one comes with Debian's " : "",
-				    package != NULL ? package : "");
+		                    "DPDK can't open this device: %s. Drivers installed: %s%s%s. -v shows "
+		                    "DPDK's own messages",
+		                    strerror(-rc), drivers,
+		                    package != NULL ? "; this one comes with Debian's " : "",
+		                    package != NULL ? package : "");
 	}
 	fill_port(port, id);
 	return 0;
@@ -162,16 +165,18 @@ static int open_virtual(const struct port_options *options, struct port *port, s
 		}
 		if (!interface.up) {
 			return error_set_at(error, -ENETDOWN, options->device, 0, 0,
-					    "the interface is down; bring it up (ip link set %s up)", options->device);
+			                    "the interface is down; bring it up (ip link set %s up)",
+			                    options->device);
 		}
 		if (options->driver == PORT_DRIVER_AF_PACKET) {
-			// Its rings have to bridge the time slices of a shared CPU; qdisc_bypass hands frames to the driver at once.
-			snprintf(device, sizeof(device), "%s0,iface=%s,qpairs=%u,framecnt=%u,qdisc_bypass=1", driver,
-				 options->device, queues,
-				 RTE_MAX((unsigned)fixed_power_of_two(options->ring_size), AF_PACKET_FRAMES));
+			// Its rings have to bridge the time slices of a shared CPU; qdisc_bypass hands frames
+			// to the driver at once.
+			snprintf(device, sizeof(device), "%s0,iface=%s,qpairs=%u,framecnt=%u,qdisc_bypass=1",
+			         driver, options->device, queues,
+			         RTE_MAX((unsigned)fixed_power_of_two(options->ring_size), AF_PACKET_FRAMES));
 		} else {
-			snprintf(device, sizeof(device), "%s0,iface=%s,start_queue=0,queue_count=%u", driver, options->device,
-				 queues);
+			snprintf(device, sizeof(device), "%s0,iface=%s,start_queue=0,queue_count=%u", driver,
+			         options->device, queues);
 		}
 	}
 	rc = probe_device(device, package, port, error);
@@ -189,10 +194,11 @@ static int open_pci(const struct port_options *options, struct port *port, struc
 		return 0;
 	}
 	list_pci(devices, sizeof(devices));
-	return error_set_at(error, -ENODEV, options->device, 0, 0,
-			    "no DPDK port at this PCI address. Network controllers here: %s. Bind it to vfio-pci "
-			    "(dpdk-devbind.py -b vfio-pci %s), or name its kernel interface with --iface",
-			    devices, options->device);
+	return error_set_at(
+	        error, -ENODEV, options->device, 0, 0,
+	        "no DPDK port at this PCI address. Network controllers here: %s. Bind it to vfio-pci "
+	        "(dpdk-devbind.py -b vfio-pci %s), or name its kernel interface with --iface",
+	        devices, options->device);
 }
 
 int port_open(const struct port_options *options, struct port *port, struct error *error)
@@ -212,15 +218,16 @@ int port_open(const struct port_options *options, struct port *port, struct erro
 	return error_set(error, -EINVAL, "the embedded director's port is one of a pair");
 }
 
-static int pair_port(const char *name, struct rte_ring **rx, struct rte_ring **tx, unsigned queues, struct port *port,
-		     struct error *error)
+static int pair_port(const char *name, struct rte_ring **rx, struct rte_ring **tx, unsigned queues,
+                     struct port *port, struct error *error)
 {
 	int id = rte_eth_from_rings(name, rx, queues, tx, queues, 0);
 
 	if (id < 0) {
 		return error_set(error, -ENODEV,
-				 "DPDK can't make a port of rings (%s); its driver net_ring comes with Debian's librte-net-ring23",
-				 rte_strerror(rte_errno));
+		                 "DPDK can't make a port of rings (%s); its driver net_ring comes with "
+		                 "Debian's librte-net-ring23",
+		                 rte_strerror(rte_errno));
 	}
 	fill_port(port, (uint16_t)id);
 	return 0;
@@ -232,7 +239,8 @@ int port_open_pair(unsigned queues, unsigned ring_size, struct port *a, struct p
 	int rc;
 
 	if (queues == 0 || queues > PAIR_QUEUES) {
-		return error_set(error, -EINVAL, "%u queues to the embedded director; net_ring has 1 to %u", queues, PAIR_QUEUES);
+		return error_set(error, -EINVAL, "%u queues to the embedded director; net_ring has 1 to %u",
+		                 queues, PAIR_QUEUES);
 	}
 	for (unsigned i = 0; i < queues; i++) {
 		char name[RTE_RING_NAMESIZE];
@@ -242,7 +250,8 @@ int port_open_pair(unsigned queues, unsigned ring_size, struct port *a, struct p
 		snprintf(name, sizeof(name), "back%u", i);
 		back[i] = rte_ring_create(name, ring_size, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (forth[i] == NULL || back[i] == NULL) {
-			return error_set(error, -ENOMEM, "no memory for the rings to the embedded director; raise --memory");
+			return error_set(error, -ENOMEM,
+			                 "no memory for the rings to the embedded director; raise --memory");
 		}
 	}
 	rc = pair_port("generator", back, forth, queues, a, error);
@@ -254,7 +263,8 @@ int port_open_pair(unsigned queues, unsigned ring_size, struct port *a, struct p
 
 static int wait_for_link(const struct port_options *options, struct port *port, struct error *error)
 {
-	uint64_t deadline = rte_get_timer_cycles() + options->link_timeout / NS_PER_MS * (rte_get_timer_hz() / 1000);
+	uint64_t deadline =
+	        rte_get_timer_cycles() + options->link_timeout / NS_PER_MS * (rte_get_timer_hz() / 1000);
 	struct rte_eth_link link;
 
 	do {
@@ -266,18 +276,21 @@ static int wait_for_link(const struct port_options *options, struct port *port, 
 		rte_delay_us_sleep(10000);
 	} while (rte_get_timer_cycles() < deadline);
 	return error_set_at(error, -ENETDOWN, port->name, 0, 0,
-			    "the port has no link after %.1f s; check the cable or the peer's interface (ip link set PEER up)",
-			    ns_to_seconds(options->link_timeout));
+	                    "the port has no link after %.1f s; check the cable or the peer's interface (ip "
+	                    "link set PEER up)",
+	                    ns_to_seconds(options->link_timeout));
 }
 
-static int setup_queues(const struct port_options *options, struct port *port, const struct rte_eth_dev_info *info,
-			struct rte_mempool *receive_pool, struct error *error)
+static int setup_queues(const struct port_options *options, struct port *port,
+                        const struct rte_eth_dev_info *info, struct rte_mempool *receive_pool,
+                        struct error *error)
 {
 	uint16_t rx_size = options->ring_size, tx_size = options->ring_size;
 	int rc = rte_eth_dev_adjust_nb_rx_tx_desc(port->id, &rx_size, &tx_size);
 
 	for (unsigned i = 0; rc == 0 && i < port->rx_queues; i++) {
-		rc = rte_eth_rx_queue_setup(port->id, (uint16_t)i, rx_size, (unsigned)port->socket, NULL, receive_pool);
+		rc = rte_eth_rx_queue_setup(port->id, (uint16_t)i, rx_size, (unsigned)port->socket, NULL,
+		                            receive_pool);
 	}
 	for (unsigned i = 0; rc == 0 && i < port->tx_queues; i++) {
 		struct rte_eth_txconf config = info->default_txconf;
@@ -287,40 +300,47 @@ static int setup_queues(const struct port_options *options, struct port *port, c
 	}
 	if (rc < 0) {
 		error_set_at(error, rc, port->name, 0, 0,
-			     "driver %s refuses %u send and %u receive queues of %u and %u descriptors: %s", port->driver,
-			     port->tx_queues, port->rx_queues, tx_size, rx_size, strerror(-rc));
+		             "driver %s refuses %u send and %u receive queues of %u and %u descriptors: %s",
+		             port->driver, port->tx_queues, port->rx_queues, tx_size, rx_size, strerror(-rc));
 	}
 	return rc;
 }
 
-int port_start(const struct port_options *options, struct port *port, struct rte_mempool *receive_pool, struct error *error)
+int port_start(const struct port_options *options, struct port *port, struct rte_mempool *receive_pool,
+               struct error *error)
 {
 	struct rte_eth_conf config = {.rxmode = {.mq_mode = RTE_ETH_MQ_RX_NONE}};
 	struct rte_eth_dev_info info;
 	int rc = rte_eth_dev_info_get(port->id, &info);
 
 	if (rc < 0) {
-		return error_set_at(error, rc, port->name, 0, 0, "the driver does not describe this port: %s", strerror(-rc));
+		return error_set_at(error, rc, port->name, 0, 0, "the driver does not describe this port: %s",
+		                    strerror(-rc));
 	}
 	if (options->tx_queues > info.max_tx_queues || options->rx_queues > info.max_rx_queues) {
 		return error_set_at(error, -EINVAL, port->name, 0, 0,
-				    "this plan needs %u send and %u receive queues and driver %s has %u and %u; use fewer sending "
-				    "lcores",
-				    options->tx_queues, options->rx_queues, info.driver_name, info.max_tx_queues,
-				    info.max_rx_queues);
+		                    "this plan needs %u send and %u receive queues and driver %s has %u and "
+		                    "%u; use fewer sending "
+		                    "lcores",
+		                    options->tx_queues, options->rx_queues, info.driver_name,
+		                    info.max_tx_queues, info.max_rx_queues);
 	}
 	if (options->offload) {
-		port->tx_offloads = info.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
-		port->rx_offloads = info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+		port->tx_offloads =
+		        info.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM);
+		port->rx_offloads =
+		        info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
 	}
 	if (info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE) {
-		port->tx_offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE; // one pool a queue, no references: its terms are kept
+		port->tx_offloads |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE; // one pool a queue, no references:
+		                                                        // its terms are kept
 	}
 	config.txmode.offloads = port->tx_offloads;
 	config.rxmode.offloads = port->rx_offloads;
 	if (options->rx_queues > 1 && (info.flow_type_rss_offloads & RTE_ETH_RSS_UDP) != 0) {
 		config.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		config.rx_adv_conf.rss_conf.rss_hf = info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+		config.rx_adv_conf.rss_conf.rss_hf =
+		        info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
 	}
 	port->tx_queues = options->tx_queues;
 	port->rx_queues = options->rx_queues;
@@ -329,7 +349,8 @@ int port_start(const struct port_options *options, struct port *port, struct rte
 	}
 	rc = rte_eth_dev_configure(port->id, (uint16_t)port->rx_queues, (uint16_t)port->tx_queues, &config);
 	if (rc < 0) {
-		return error_set_at(error, rc, port->name, 0, 0, "driver %s refuses this set-up: %s", port->driver, strerror(-rc));
+		return error_set_at(error, rc, port->name, 0, 0, "driver %s refuses this set-up: %s",
+		                    port->driver, strerror(-rc));
 	}
 	rc = setup_queues(options, port, &info, receive_pool, error);
 	if (rc < 0) {
@@ -340,8 +361,8 @@ int port_start(const struct port_options *options, struct port *port, struct rte
 	}
 	rc = rte_eth_dev_start(port->id);
 	if (rc < 0) {
-		return error_set_at(error, rc, port->name, 0, 0, "driver %s does not start this port: %s", port->driver,
-				    strerror(-rc));
+		return error_set_at(error, rc, port->name, 0, 0, "driver %s does not start this port: %s",
+		                    port->driver, strerror(-rc));
 	}
 	return wait_for_link(options, port, error);
 }
@@ -352,20 +373,22 @@ void port_close(struct port *port)
 	(void)rte_eth_dev_close(port->id);
 }
 
-struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache, int socket, struct error *error)
+struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache, int socket,
+                              struct error *error)
 {
 	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, frames, cache, 0, FRAME_ROOM, socket);
 
 	if (pool == NULL) {
-		error_set(error, -ENOMEM, "no memory for %u frames of the pool '%s' (%s); raise --memory", frames, name,
-			  rte_strerror(rte_errno));
+		error_set(error, -ENOMEM, "no memory for %u frames of the pool '%s' (%s); raise --memory",
+		          frames, name, rte_strerror(rte_errno));
 	}
 	return pool;
 }
 
 uint64_t port_pool_memory(unsigned frames)
 {
-	uint32_t object = rte_mempool_calc_obj_size((uint32_t)(sizeof(struct rte_mbuf) + FRAME_ROOM), 0, NULL);
+	uint32_t object =
+	        rte_mempool_calc_obj_size((uint32_t)(sizeof(struct rte_mbuf) + FRAME_ROOM), 0, NULL);
 
 	return (uint64_t)frames * (object + sizeof(void *)); // and its place in the pool's ring
 }

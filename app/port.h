@@ -1,6 +1,6 @@
 #pragma once
-// Ethernet ports: finding the device, configuring its queues, its offloads and its link. The main thread owns a port; once started,
-// each queue belongs to one lcore.
+// Ethernet ports: finding the device, configuring its queues, its offloads and its link. The main thread owns
+// a port; once started, each queue belongs to one lcore.
 
 #include "base/error.h"
 #include "base/units.h"
@@ -38,14 +38,14 @@ struct port {
 	unsigned tx_queues, rx_queues;
 	uint64_t tx_offloads; ///< RTE_ETH_TX_OFFLOAD_* in use
 	uint64_t rx_offloads;
-	bool software;        ///< af_packet, af_xdp, tap, ring: frames may carry the kernel's partial checksums
-	uint64_t link_mbps;   ///< 0 when the driver does not say
+	bool software;      ///< af_packet, af_xdp, tap, ring: frames may carry the kernel's partial checksums
+	uint64_t link_mbps; ///< 0 when the driver does not say
 	int socket;
 };
 
 /**
- * Probe the device. The port is not configured yet; `port->id`, its MAC and its limits are known. Returns 0, or a negative errno
- * with an error that says what is missing, lists what there is, and how to mend it.
+ * Probe the device. The port is not configured yet; `port->id`, its MAC and its limits are known. Returns 0,
+ * or a negative errno with an error that says what is missing, lists what there is, and how to mend it.
  */
 int port_open(const struct port_options *options, struct port *port, struct error *error);
 
@@ -53,13 +53,15 @@ int port_open(const struct port_options *options, struct port *port, struct erro
 int port_open_pair(unsigned queues, unsigned ring_size, struct port *a, struct port *b, struct error *error);
 
 /** Configure, start and wait for the link. `receive_pool` gives the receive buffers. */
-int port_start(const struct port_options *options, struct port *port, struct rte_mempool *receive_pool, struct error *error);
+int port_start(const struct port_options *options, struct port *port, struct rte_mempool *receive_pool,
+               struct error *error);
 
 /** Stop and close. */
 void port_close(struct port *port);
 
 /** A pool of frames for one owner. NULL with an error when there is no memory. */
-struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache, int socket, struct error *error);
+struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache, int socket,
+                              struct error *error);
 
 /** Bytes that such a pool takes. */
 uint64_t port_pool_memory(unsigned frames);

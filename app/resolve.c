@@ -23,7 +23,7 @@ static void send_frame(const struct port *port, struct rte_mempool *pool, const 
 }
 
 static void answer_request(const struct port *port, struct rte_mempool *pool, const struct packet_view *view,
-			   const struct packet_station *own)
+                           const struct packet_station *own)
 {
 	uint8_t frame[PACKET_NEIGHBOUR_FRAME_MAX];
 	struct address asked;
@@ -52,7 +52,8 @@ static void receive(const struct port *port, struct rte_mempool *pool, struct pa
 		unsigned count = rte_eth_rx_burst(port->id, queue, mbufs, 32);
 
 		for (unsigned i = 0; i < count; i++) {
-			packet_parse(rte_pktmbuf_mtod(mbufs[i], const uint8_t *), rte_pktmbuf_data_len(mbufs[i]), &view);
+			packet_parse(rte_pktmbuf_mtod(mbufs[i], const uint8_t *),
+			             rte_pktmbuf_data_len(mbufs[i]), &view);
 			packet_neighbour_received(neighbour, &view);
 			answer_request(port, pool, &view, &neighbour->options.own);
 		}
@@ -60,8 +61,9 @@ static void receive(const struct port *port, struct rte_mempool *pool, struct pa
 	}
 }
 
-int resolve_neighbour(const struct port *port, const struct packet_neighbour_options *options, struct rte_mempool *pool,
-		      const struct clock *clock, uint8_t mac[6], struct error *error)
+int resolve_neighbour(const struct port *port, const struct packet_neighbour_options *options,
+                      struct rte_mempool *pool, const struct clock *clock, uint8_t mac[6],
+                      struct error *error)
 {
 	struct packet_neighbour neighbour;
 	uint8_t frame[PACKET_NEIGHBOUR_FRAME_MAX];

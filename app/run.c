@@ -9,12 +9,14 @@
 // How often the main lcore looks round when nothing is due.
 #define ROUND (10 * NS_PER_MS)
 
-// After the last query, when nothing is in flight any more: stragglers (duplicates, replies from a wrong source) still count.
+// After the last query, when nothing is in flight any more: stragglers (duplicates, replies from a wrong
+// source) still count.
 #define STRAGGLERS (50 * NS_PER_MS)
 
 static void sleep_ns(ns_t duration)
 {
-	struct timespec pause = {.tv_sec = (time_t)(duration / NS_PER_SEC), .tv_nsec = (long)(duration % NS_PER_SEC)};
+	struct timespec pause = {.tv_sec = (time_t)(duration / NS_PER_SEC),
+	                         .tv_nsec = (long)(duration % NS_PER_SEC)};
 
 	nanosleep(&pause, NULL); // a signal ends it early, which is what is wanted
 }
@@ -47,8 +49,8 @@ static void finish(struct session *session, struct events *events, struct run_re
 }
 
 // One round of the main lcore. False when the run is over.
-static bool main_round(struct session *session, struct events *events, struct output *output, struct run_result *result,
-		       ns_t now)
+static bool main_round(struct session *session, struct events *events, struct output *output,
+                       struct run_result *result, ns_t now)
 {
 	if (interrupt_count() > 0 && !result->interrupted) {
 		result->interrupted = true;
@@ -57,6 +59,7 @@ static bool main_round(struct session *session, struct events *events, struct ou
 	if (interrupt_count() > 1) {
 		return false;
 	}
+	judge_step(&output->judge, session, events, now);
 	events_step(events, now);
 	output_step(output, session, events, now);
 	if (result->stopped == 0 && worker_team_is_done(session->team)) {
@@ -66,18 +69,19 @@ static bool main_round(struct session *session, struct events *events, struct ou
 }
 
 int run_real(struct session *session, struct events *events, struct output *output, struct events_seat *seat,
-	     struct run_result *result, struct error *error)
+             struct run_result *result, struct error *error)
 {
 	static struct lcore_plan lcores;
 	bool director = session->director != NULL;
-	int rc = lcore_assign(&lcores, session->team, director ? events_seat_step : NULL, director ? seat : NULL, &session->clock,
-			      session->environment.cpus, error);
+	int rc = lcore_assign(&lcores, session->team, director ? events_seat_step : NULL,
+	                      director ? seat : NULL, &session->clock, session->environment.cpus, error);
 	ns_t now;
 
 	if (rc < 0) {
 		return rc;
 	}
-	*result = (struct run_result){.started = SESSION_START, .lcores = lcores.count, .oversubscribed = lcores.oversubscribed};
+	*result = (struct run_result){
+	        .started = SESSION_START, .lcores = lcores.count, .oversubscribed = lcores.oversubscribed};
 	clock_start(&session->clock);
 	rc = lcore_launch(&lcores, error);
 	if (rc < 0) {
@@ -106,17 +110,21 @@ static ns_t earlier(ns_t a, ns_t b)
 }
 
 static ns_t next_time(struct session *session, const struct events *events, const struct output *output,
-		      const struct run_result *result, ns_t now)
+                      const struct run_result *result, ns_t now)
 {
-	ns_t next = earlier(worker_receiver_next(&session->team->receiver, now), director_next(session->director));
+	ns_t next = earlier(worker_receiver_next(&session->team->receiver, now),
+	                    director_next(session->director));
 
 	for (unsigned i = 0; i < session->team->sender_count; i++) {
 		next = earlier(next, worker_sender_next(&session->team->senders[i], now));
 	}
 	next = earlier(next, events_next(events));
 	next = earlier(next, output_next(output));
+	next = earlier(next, judge_next(&output->judge));
 	if (result->stopped != 0) {
 		next = earlier(next, result->stopped + session->plan->load.drain);
+	} else if (worker_team_is_done(session->team)) {
+		return now; // the main lcore has not seen it yet, and nothing else may ever be due
 	}
 	return next;
 }
@@ -136,8 +144,8 @@ static void settle(struct session *session, struct events_seat *seat, ns_t now)
 	} while (work > 0);
 }
 
-int run_virtual(struct session *session, struct events *events, struct output *output, struct events_seat *seat,
-		struct run_result *result, struct error *error)
+int run_virtual(struct session *session, struct events *events, struct output *output,
+                struct events_seat *seat, struct run_result *result, struct error *error)
 {
 	ns_t now = SESSION_START;
 
@@ -148,7 +156,8 @@ int run_virtual(struct session *session, struct events *events, struct output *o
 
 		settle(session, seat, now);
 		next = next_time(session, events, output, result, now);
-		// What is due already was tried in vain at this moment (a full ring, a blocked policy): a little later, then.
+		// What is due already was tried in vain at this moment (a full ring, a blocked policy): a
+		// little later, then.
 		now = next > now ? next : now + NS_PER_US;
 	}
 	finish(session, events, result, now);

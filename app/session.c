@@ -14,6 +14,10 @@
 #define POOL_CACHE     256
 #define CONTROL_FRAMES 511
 
+// DPDK's heap holds devices besides frames, and its free memory comes in pieces.
+#define DEVICE_MEMORY (8u << 20)
+#define HEAP_SLACK    (24u << 20)
+
 // The model holds at most this many replies; more are dropped and counted.
 #define PENDING_MAX 262144
 
@@ -31,10 +35,11 @@ int session_load_queries(const struct plan *plan, struct dns_query_set **out, st
 	case PLAN_QUERIES_BINARY:
 		return dns_query_set_load_binary(out, queries->file, error);
 	case PLAN_QUERIES_GENERATED:
-		return dns_query_set_generate(out, queries->zone, queries->type, queries->generated, queries->label_length, plan->seed,
-					      &queries->options, error);
+		return dns_query_set_generate(out, queries->zone, queries->type, queries->generated,
+		                              queries->label_length, plan->seed, &queries->options, error);
 	}
-	return error_set(error, -EINVAL, "no queries are given; name a file with -d or a zone with --generate");
+	return error_set(error, -EINVAL,
+	                 "no queries are given; name a file with -d or a zone with --generate");
 }
 
 static bool has_director(const struct plan *plan)
@@ -58,7 +63,8 @@ static unsigned receive_frames(const struct plan *plan)
 	return plan->port.receive_queues * queue_frames(plan) + SPARE_FRAMES;
 }
 
-// Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real servers' queues.
+// Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real
+// servers' queues.
 static uint32_t director_pending_replies(const struct plan *plan)
 {
 	double held = 0;
@@ -66,7 +72,9 @@ static uint32_t director_pending_replies(const struct plan *plan)
 	for (unsigned i = 0; i < plan->director.backend_count; i++) {
 		const struct plan_backend *backend = &plan->director.backends[i];
 
-		held += plan->load.size_rate * ns_to_seconds(backend->service_time + 4 * plan->director.delay) * 2 + backend->queue;
+		held += plan->load.size_rate *
+		                ns_to_seconds(backend->service_time + 4 * plan->director.delay) * 2 +
+		        backend->queue;
 	}
 	held += 4.0 * plan->port.ring_size;
 	return held > PENDING_MAX ? PENDING_MAX : (uint32_t)fixed_power_of_two((uint64_t)held);
@@ -77,16 +85,22 @@ static unsigned director_frames(const struct plan *plan)
 	return director_pending_replies(plan) + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
 }
 
-unsigned session_frame_mib(const struct plan *plan)
+uint64_t session_frame_memory(const struct plan *plan)
 {
-	uint64_t bytes = plan->lcores.senders * port_pool_memory(sender_frames(plan)) + port_pool_memory(receive_frames(plan)) +
-			 port_pool_memory(CONTROL_FRAMES);
+	uint64_t bytes = plan->lcores.senders * port_pool_memory(sender_frames(plan)) +
+	                 port_pool_memory(receive_frames(plan)) + port_pool_memory(CONTROL_FRAMES);
 
 	if (has_director(plan)) {
 		bytes += port_pool_memory(director_frames(plan));
 	}
-	// Rings, device data and the heap's own slack.
-	return (unsigned)((bytes + bytes / 8) >> 20) + 32;
+	return bytes + bytes / 8 + DEVICE_MEMORY; // an eighth: caches, the ends of pages
+}
+
+unsigned session_heap_mib(const struct plan *plan)
+{
+	unsigned needed = (unsigned)((session_frame_memory(plan) + HEAP_SLACK) >> 20);
+
+	return RTE_MAX(plan->lcores.memory_mib, needed);
 }
 
 static int start_environment(struct session *session, enum session_kind kind, struct error *error)
@@ -94,14 +108,16 @@ static int start_environment(struct session *session, enum session_kind kind, st
 	const struct plan *plan = session->plan;
 	unsigned cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	struct environment_options options = {
-		.program = "staleflow",
-		.lcores = kind == SESSION_VIRTUAL ? NULL : plan->lcores.map,
-		.lcore_count = kind == SESSION_VIRTUAL ? 1 : lcore_count(plan->lcores.senders, has_director(plan), cpus),
-		.memory_mib = RTE_MAX(plan->lcores.memory_mib, session_frame_mib(plan)),
-		.pages = (enum environment_pages)plan->lcores.hugepages,
-		.pci_address = plan->port.driver == PLAN_DRIVER_PCI ? plan->port.device : NULL,
-		.extra = plan->lcores.eal,
-		.verbose = plan->output.verbose,
+	        .program = "staleflow",
+	        .lcores = kind == SESSION_VIRTUAL ? NULL : plan->lcores.map,
+	        .lcore_count = kind == SESSION_VIRTUAL
+	                               ? 1
+	                               : lcore_count(plan->lcores.senders, has_director(plan), cpus),
+	        .memory_mib = session_heap_mib(plan),
+	        .pages = (enum environment_pages)plan->lcores.hugepages,
+	        .pci_address = plan->port.driver == PLAN_DRIVER_PCI ? plan->port.device : NULL,
+	        .extra = plan->lcores.eal,
+	        .verbose = plan->output.verbose,
 	};
 	int rc = environment_start(&options, &session->environment, error);
 
@@ -112,20 +128,23 @@ static int start_environment(struct session *session, enum session_kind kind, st
 static void port_options_from(const struct plan *plan, struct port_options *out)
 {
 	static const enum port_driver drivers[PLAN_DRIVERS] = {
-		[PLAN_DRIVER_AF_PACKET] = PORT_DRIVER_AF_PACKET, [PLAN_DRIVER_AF_XDP] = PORT_DRIVER_AF_XDP,
-		[PLAN_DRIVER_TAP] = PORT_DRIVER_TAP,		 [PLAN_DRIVER_PCI] = PORT_DRIVER_PCI,
-		[PLAN_DRIVER_DEVICE] = PORT_DRIVER_DEVICE,	 [PLAN_DRIVER_DIRECTOR] = PORT_DRIVER_DIRECTOR,
+	        [PLAN_DRIVER_AF_PACKET] = PORT_DRIVER_AF_PACKET,
+	        [PLAN_DRIVER_AF_XDP] = PORT_DRIVER_AF_XDP,
+	        [PLAN_DRIVER_TAP] = PORT_DRIVER_TAP,
+	        [PLAN_DRIVER_PCI] = PORT_DRIVER_PCI,
+	        [PLAN_DRIVER_DEVICE] = PORT_DRIVER_DEVICE,
+	        [PLAN_DRIVER_DIRECTOR] = PORT_DRIVER_DIRECTOR,
 	};
 
 	*out = (struct port_options){
-		.driver = drivers[plan->port.driver],
-		.device = plan->port.device,
-		.tx_queues = plan->lcores.senders,
-		.rx_queues = plan->port.receive_queues,
-		.ring_size = plan->port.ring_size,
-		.offload = plan->port.offload == PLAN_OFFLOAD_AUTO,
-		.promiscuous = plan->port.promiscuous || plan->port.source_mac.present,
-		.link_timeout = plan->port.link_timeout,
+	        .driver = drivers[plan->port.driver],
+	        .device = plan->port.device,
+	        .tx_queues = plan->lcores.senders,
+	        .rx_queues = plan->port.receive_queues,
+	        .ring_size = plan->port.ring_size,
+	        .offload = plan->port.offload == PLAN_OFFLOAD_AUTO,
+	        .promiscuous = plan->port.promiscuous || plan->port.source_mac.present,
+	        .link_timeout = plan->port.link_timeout,
 	};
 }
 
@@ -140,9 +159,11 @@ static int make_pools(struct session *session, struct error *error)
 	}
 	for (unsigned i = 0; i < plan->lcores.senders; i++) {
 		snprintf(name, sizeof(name), "sender%u", i);
-		session->pools[i] = port_pool(name, sender_frames(plan), POOL_CACHE, session->port.socket, error);
+		session->pools[i] =
+		        port_pool(name, sender_frames(plan), POOL_CACHE, session->port.socket, error);
 	}
-	session->receive_pool = port_pool("receive", receive_frames(plan), POOL_CACHE, session->port.socket, error);
+	session->receive_pool =
+	        port_pool("receive", receive_frames(plan), POOL_CACHE, session->port.socket, error);
 	session->control_pool = port_pool("control", CONTROL_FRAMES, 0, session->port.socket, error);
 	if (has_director(plan)) {
 		session->director_pool = port_pool("director", director_frames(plan), POOL_CACHE, 0, error);
@@ -160,7 +181,8 @@ static int open_ports(struct session *session, struct error *error)
 	port_options_from(plan, &options);
 	if (has_director(plan)) {
 		options.rx_queues = queues;
-		rc = port_open_pair(queues, plan->port.ring_size, &session->port, &session->director_port, error);
+		rc = port_open_pair(queues, plan->port.ring_size, &session->port, &session->director_port,
+		                    error);
 		session->director_port_opened = rc == 0;
 		memcpy(session->port.mac, generator_mac, sizeof(session->port.mac));
 	} else {
@@ -188,12 +210,14 @@ static int find_next_hop(struct session *session, struct error *error)
 {
 	const struct plan *plan = session->plan;
 	struct packet_neighbour_options options = {
-		.own = {.vlan = plan->port.vlan},
-		.target = plan->service.gateway.family != ADDRESS_NONE ? plan->service.gateway : plan->service.address,
-		.longest_interval = plan->service.resolve_interval,
-		.timeout = plan->service.resolve_timeout,
+	        .own = {.vlan = plan->port.vlan},
+	        .target = plan->service.gateway.family != ADDRESS_NONE ? plan->service.gateway
+	                                                               : plan->service.address,
+	        .longest_interval = plan->service.resolve_interval,
+	        .timeout = plan->service.resolve_timeout,
 	};
-	bool kernel_interface = plan->port.driver == PLAN_DRIVER_AF_PACKET || plan->port.driver == PLAN_DRIVER_AF_XDP;
+	bool kernel_interface =
+	        plan->port.driver == PLAN_DRIVER_AF_PACKET || plan->port.driver == PLAN_DRIVER_AF_XDP;
 	struct interface interface;
 	int rc;
 
@@ -217,19 +241,22 @@ static int find_next_hop(struct session *session, struct error *error)
 	memcpy(options.own.mac, session->port.mac, sizeof(options.own.mac));
 	options.own.address = plan->cohorts[0].ranges[0].first;
 	clock_start(&session->clock);
-	return resolve_neighbour(&session->port, &options, session->control_pool, &session->clock, session->next_hop, error);
+	return resolve_neighbour(&session->port, &options, session->control_pool, &session->clock,
+	                         session->next_hop, error);
 }
 
 static int make_director(struct session *session, struct error *error)
 {
-	static const enum backend_distribution distributions[] = {
-		[PLAN_CONSTANT] = BACKEND_CONSTANT, [PLAN_EXPONENTIAL] = BACKEND_EXPONENTIAL, [PLAN_UNIFORM] = BACKEND_UNIFORM};
+	static const enum backend_distribution distributions[] = {[PLAN_CONSTANT] = BACKEND_CONSTANT,
+	                                                          [PLAN_EXPONENTIAL] = BACKEND_EXPONENTIAL,
+	                                                          [PLAN_UNIFORM] = BACKEND_UNIFORM};
 	const struct plan *plan = session->plan;
 	const struct plan_director *model = &plan->director;
 	struct director_options options = director_options_default();
 	struct director_service service = {plan->service.address, plan->service.port, model->service};
 
-	session->backends = (struct backend_options *)calloc(model->backend_count, sizeof(*session->backends));
+	session->backends =
+	        (struct backend_options *)calloc(model->backend_count, sizeof(*session->backends));
 	if (session->backends == NULL) {
 		return error_set(error, -ENOMEM, "no memory for %u real servers", model->backend_count);
 	}
@@ -238,26 +265,27 @@ static int make_director(struct session *session, struct error *error)
 		struct backend_options *to = &session->backends[i];
 
 		*to = (struct backend_options){
-			.address = from->address,
-			.port = from->port,
-			.weight = from->weight,
-			.distribution = distributions[from->distribution],
-			.service_time = from->service_time,
-			.delay = 4 * model->delay, // client, director, real server and back
-			.concurrency = from->concurrency,
-			.queue = from->queue,
-			.loss = from->loss,
-			.answers = from->answers,
-			.answer_count = from->answer_count,
-			.ttl = from->ttl,
-			.rcode = from->rcode,
+		        .address = from->address,
+		        .port = from->port,
+		        .weight = from->weight,
+		        .distribution = distributions[from->distribution],
+		        .service_time = from->service_time,
+		        .delay = 4 * model->delay, // client, director, real server and back
+		        .concurrency = from->concurrency,
+		        .queue = from->queue,
+		        .loss = from->loss,
+		        .answers = from->answers,
+		        .answer_count = from->answer_count,
+		        .ttl = from->ttl,
+		        .rcode = from->rcode,
 		};
 		memcpy(to->name, from->name, sizeof(to->name));
 		memcpy(to->nsid, from->nsid, sizeof(to->nsid));
 	}
 	options.ipvs = model->ipvs;
 	if (options.ipvs.first_jiffy == 0) {
-		// A kernel's timer wheel has any phase when a run begins: the lateness of expiry differs by the seed.
+		// A kernel's timer wheel has any phase when a run begins: the lateness of expiry differs by
+		// the seed.
 		options.ipvs.first_jiffy = random_mix(plan->seed) >> 32;
 	}
 	options.services = &service;
@@ -278,10 +306,12 @@ static enum worker_verify verify_from(const struct session *session)
 	if (plan->port.verify == PLAN_VERIFY_OFF) {
 		return WORKER_VERIFY_OFF;
 	}
-	if (plan->port.verify == PLAN_VERIFY_AUTO && (session->port.rx_offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0) {
+	if (plan->port.verify == PLAN_VERIFY_AUTO &&
+	    (session->port.rx_offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0) {
 		return WORKER_VERIFY_OFF; // the port flags bad ones
 	}
-	return session->port.software && plan->port.verify == PLAN_VERIFY_AUTO ? WORKER_VERIFY_PARTIAL : WORKER_VERIFY_STRICT;
+	return session->port.software && plan->port.verify == PLAN_VERIFY_AUTO ? WORKER_VERIFY_PARTIAL
+	                                                                       : WORKER_VERIFY_STRICT;
 }
 
 void session_team_options(const struct session *session, struct worker_team_options *out)
@@ -294,38 +324,41 @@ void session_team_options(const struct session *session, struct worker_team_opti
 		limit = load->runs * session->queries->count;
 	}
 	*out = (struct worker_team_options){
-		.cohorts = plan->cohorts,
-		.cohort_count = plan->cohort_count,
-		.senders = plan->lcores.senders,
-		.queries = session->queries,
-		.want_nsid = plan->queries.options.nsid || plan->queries.source == PLAN_QUERIES_BINARY,
-		.header = {.vlan = plan->port.vlan,
-			   .destination = plan->service.address,
-			   .destination_port = plan->service.port,
-			   .ttl = plan->service.ttl,
-			   .dscp = plan->service.dscp,
-			   .offload_ip_checksum = (session->port.tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0,
-			   .offload_udp_checksum = (session->port.tx_offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0},
-		.profile = load->profile.count > 0 ? &load->profile : NULL,
-		.window = load->window,
-		.query_limit = limit,
-		.size_rate = load->size_rate,
-		.timeouts = load->timeouts,
-		.timeout_count = load->timeout_count,
-		.start = SESSION_START,
-		.duration = load->duration,
-		.interval = plan->output.interval,
-		.max_lag = load->max_lag,
-		.patience = load->patience,
-		.seed = plan->seed,
-		.port = session->port.id,
-		.receive_queues = has_director(plan) ? (uint16_t)plan->lcores.senders : plan->port.receive_queues,
-		.verify = verify_from(session),
-		.checksum_flags = session->port.rx_offloads != 0
-					  ? RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_IP_CKSUM_MASK
-					  : 0,
-		.pools = session->pools,
-		.control_pool = session->control_pool,
+	        .cohorts = plan->cohorts,
+	        .cohort_count = plan->cohort_count,
+	        .senders = plan->lcores.senders,
+	        .queries = session->queries,
+	        .want_nsid = plan->queries.options.nsid || plan->queries.source == PLAN_QUERIES_BINARY,
+	        .header = {.vlan = plan->port.vlan,
+	                   .destination = plan->service.address,
+	                   .destination_port = plan->service.port,
+	                   .ttl = plan->service.ttl,
+	                   .dscp = plan->service.dscp,
+	                   .offload_ip_checksum =
+	                           (session->port.tx_offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM) != 0,
+	                   .offload_udp_checksum =
+	                           (session->port.tx_offloads & RTE_ETH_TX_OFFLOAD_UDP_CKSUM) != 0},
+	        .profile = load->profile.count > 0 ? &load->profile : NULL,
+	        .window = load->window,
+	        .query_limit = limit,
+	        .size_rate = load->size_rate,
+	        .timeouts = load->timeouts,
+	        .timeout_count = load->timeout_count,
+	        .start = SESSION_START,
+	        .duration = load->duration,
+	        .interval = plan->output.interval,
+	        .max_lag = load->max_lag,
+	        .patience = load->patience,
+	        .seed = plan->seed,
+	        .port = session->port.id,
+	        .receive_queues =
+	                has_director(plan) ? (uint16_t)plan->lcores.senders : plan->port.receive_queues,
+	        .verify = verify_from(session),
+	        .checksum_flags = session->port.rx_offloads != 0
+	                                  ? RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_IP_CKSUM_MASK
+	                                  : 0,
+	        .pools = session->pools,
+	        .control_pool = session->control_pool,
 	};
 	memcpy(out->header.source_mac, session->port.mac, sizeof(out->header.source_mac));
 	memcpy(out->header.destination_mac, session->next_hop, sizeof(out->header.destination_mac));
@@ -337,14 +370,17 @@ static int check_lengths(const struct session *session, struct error *error)
 
 	if (session->queries->longest + header > session->port.mtu) {
 		return error_set(error, -EMSGSIZE,
-				 "the longest query has %u octets, with IP and UDP %u, and the port's MTU is %u; shorten it (EDNS options, "
-				 "name) or raise the MTU",
-				 session->queries->longest, session->queries->longest + header, session->port.mtu);
+		                 "the longest query has %u octets, with IP and UDP %u, and the port's MTU is "
+		                 "%u; shorten it (EDNS options, "
+		                 "name) or raise the MTU",
+		                 session->queries->longest, session->queries->longest + header,
+		                 session->port.mtu);
 	}
 	return 0;
 }
 
-int session_open(struct session *session, const struct plan *plan, enum session_kind kind, struct error *error)
+int session_open(struct session *session, const struct plan *plan, enum session_kind kind,
+                 struct error *error)
 {
 	struct worker_team_options options;
 	int rc;
@@ -353,7 +389,8 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	session->plan = plan;
 	if (kind == SESSION_VIRTUAL && !has_director(plan)) {
 		return error_set(error, -EINVAL,
-				 "a simulation needs the director model: add \"director\" to the config, or --director");
+		                 "a simulation needs the director model: add \"director\" to the config, or "
+		                 "--director");
 	}
 	rc = session_load_queries(plan, &session->queries, error);
 	if (rc == 0) {

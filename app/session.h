@@ -1,6 +1,7 @@
 #pragma once
-// A session: all that one run needs, made from a plan and taken down in reverse order: queries, DPDK environment, ports, frame pools, next
-// hop, director model, team. The main thread owns it; while lcores run it only reads snapshots and talks to the director through events.
+// A session: all that one run needs, made from a plan and taken down in reverse order: queries, DPDK
+// environment, ports, frame pools, next hop, director model, team. The main thread owns it; while lcores run
+// it only reads snapshots and talks to the director through events.
 
 #include "clock.h"
 #include "config/plan.h"
@@ -38,18 +39,23 @@ enum session_kind {
 };
 
 /**
- * Set everything up, to the point where the first step may be made. Returns 0, or a negative errno with the reason for the user;
- * session_close() is to be called in either case.
+ * Set everything up, to the point where the first step may be made. Returns 0, or a negative errno with the
+ * reason for the user; session_close() is to be called in either case.
  */
-int session_open(struct session *session, const struct plan *plan, enum session_kind kind, struct error *error);
+int session_open(struct session *session, const struct plan *plan, enum session_kind kind,
+                 struct error *error);
 
 void session_close(struct session *session);
 
-/** The team's options as the plan and what the session found out give them; used by `check` too, which opens nothing. */
+/** The team's options as the plan and what the session found out give them; used by `check` too, which opens
+ * nothing. */
 void session_team_options(const struct session *session, struct worker_team_options *out);
 
 /** Load the plan's queries. */
 int session_load_queries(const struct plan *plan, struct dns_query_set **out, struct error *error);
 
-/** MiB that the frame pools of this plan take in the DPDK heap. */
-unsigned session_frame_mib(const struct plan *plan);
+/** Bytes that the frame pools and rings of this plan take in the DPDK heap. */
+uint64_t session_frame_memory(const struct plan *plan);
+
+/** MiB to reserve for the DPDK heap: what the plan says, and more where its frames need more. */
+unsigned session_heap_mib(const struct plan *plan);

@@ -134,15 +134,18 @@ static int range_from_ends(const char *text, const char *dash, struct address_ra
 	memcpy(first_text, text, (size_t)(dash - text));
 	first_text[dash - text] = '\0';
 	if (address_parse(first_text, &out->first) < 0 || address_parse(dash + 1, &last) < 0) {
-		return error_set(error, -EINVAL, "'%s' is not an address range; write FIRST-LAST, e.g. 192.0.2.10-192.0.2.20",
-				 text);
+		return error_set(error, -EINVAL,
+		                 "'%s' is not an address range; write FIRST-LAST, e.g. 192.0.2.10-192.0.2.20",
+		                 text);
 	}
 	if (!address_subtract(&last, &out->first, &difference)) {
-		return error_set(error, -EINVAL, "range '%s' runs backwards or mixes IPv4 and IPv6; write the lower end first",
-				 text);
+		return error_set(
+		        error, -EINVAL,
+		        "range '%s' runs backwards or mixes IPv4 and IPv6; write the lower end first", text);
 	}
 	if (difference >= RANGE_LIMIT) {
-		return error_set(error, -ERANGE, "range '%s' has more than 2^32 addresses; choose a smaller one", text);
+		return error_set(error, -ERANGE,
+		                 "range '%s' has more than 2^32 addresses; choose a smaller one", text);
 	}
 	out->count = difference + 1;
 	return 0;
@@ -160,15 +163,17 @@ int address_range_parse(const char *text, bool hosts_only, struct address_range 
 		return range_from_ends(text, dash, out, error);
 	}
 	if (address_prefix_parse(text, &out->first, &length) < 0) {
-		return error_set(error, -EINVAL,
-				 "'%s' is not an address, a prefix or a range; write e.g. 192.0.2.7, 192.0.2.0/24, "
-				 "2001:db8::/120 or 192.0.2.10-192.0.2.20",
-				 text);
+		return error_set(
+		        error, -EINVAL,
+		        "'%s' is not an address, a prefix or a range; write e.g. 192.0.2.7, 192.0.2.0/24, "
+		        "2001:db8::/120 or 192.0.2.10-192.0.2.20",
+		        text);
 	}
 	host_bits = (unsigned)(8 * address_length(out->first.family)) - length;
 	if (host_bits > 32) {
-		return error_set(error, -ERANGE, "prefix '%s' has more than 2^32 addresses; the longest allowed is /%u", text,
-				 (unsigned)(8 * address_length(out->first.family)) - 32);
+		return error_set(error, -ERANGE,
+		                 "prefix '%s' has more than 2^32 addresses; the longest allowed is /%u", text,
+		                 (unsigned)(8 * address_length(out->first.family)) - 32);
 	}
 	network = address_number(&out->first) >> host_bits << host_bits;
 	out->count = UINT64_C(1) << host_bits;
@@ -200,5 +205,6 @@ bool address_is_unicast(const struct address *address)
 	if (address->family == ADDRESS_IPV4) {
 		return address->bytes[0] != 0 && address->bytes[0] < 224;
 	}
-	return address->family == ADDRESS_IPV6 && address->bytes[0] != 0xff && !address_equal(address, &unspecified);
+	return address->family == ADDRESS_IPV6 && address->bytes[0] != 0xff &&
+	       !address_equal(address, &unspecified);
 }

@@ -6,8 +6,9 @@
 #include <string.h>
 
 __attribute__((format(printf, 7, 0))) // clang: the callers checked the format
-static int error_record(struct error *error, int code, const char *source, int line, int column, const char *path,
-			const char *format, va_list arguments)
+static int
+error_record(struct error *error, int code, const char *source, int line, int column, const char *path,
+             const char *format, va_list arguments)
 {
 	if (error == NULL) {
 		return code;
@@ -34,7 +35,8 @@ int error_set(struct error *error, int code, const char *format, ...)
 	return code;
 }
 
-int error_set_at(struct error *error, int code, const char *source, int line, int column, const char *format, ...)
+int error_set_at(struct error *error, int code, const char *source, int line, int column, const char *format,
+                 ...)
 {
 	va_list arguments;
 
@@ -44,7 +46,8 @@ int error_set_at(struct error *error, int code, const char *source, int line, in
 	return code;
 }
 
-int error_set_path(struct error *error, int code, const char *source, const char *path, const char *format, ...)
+int error_set_path(struct error *error, int code, const char *source, const char *path, const char *format,
+                   ...)
 {
 	va_list arguments;
 
@@ -65,5 +68,6 @@ int error_format(const struct error *error, char *buffer, unsigned long size)
 	} else if (error->source[0] != '\0') {
 		snprintf(place, sizeof(place), "%s: ", error->source);
 	}
-	return snprintf(buffer, size, "%s%s%s%s", place, error->path, error->path[0] != '\0' ? ": " : "", error->text);
+	return snprintf(buffer, size, "%s%s%s%s", place, error->path, error->path[0] != '\0' ? ": " : "",
+	                error->text);
 }

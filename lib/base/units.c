@@ -11,13 +11,13 @@ static const struct {
 	const char *suffix;
 	ns_t factor;
 } duration_units[] = {
-	{"ns", 1},
-	{"us", NS_PER_US},
-	{"ms", NS_PER_MS},
-	{"s", NS_PER_SEC},
-	{"m", 60 * NS_PER_SEC},
-	{"h", 3600 * NS_PER_SEC},
-	{"d", 86400 * NS_PER_SEC},
+        {"ns", 1},
+        {"us", NS_PER_US},
+        {"ms", NS_PER_MS},
+        {"s", NS_PER_SEC},
+        {"m", 60 * NS_PER_SEC},
+        {"h", 3600 * NS_PER_SEC},
+        {"d", 86400 * NS_PER_SEC},
 };
 
 // A plain decimal number: strtod alone would also take "0x10", "inf", "nan" and leading blanks.
@@ -125,7 +125,7 @@ int units_format_duration(ns_t ns, char *buffer, unsigned long size)
 		unit--;
 	}
 	return snprintf(buffer, size, "%llu%s", (unsigned long long)(ns / duration_units[unit].factor),
-			duration_units[unit].suffix);
+	                duration_units[unit].suffix);
 }
 
 int units_format_bytes(uint64_t bytes, char *buffer, unsigned long size)

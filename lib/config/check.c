@@ -152,7 +152,7 @@ static int check_load(const struct config_checked *check)
 static int check_output(const struct config_checked *check)
 {
 	const struct plan_output *output = &check->plan->output;
-	const char *files[] = {output->json, output->jsonl, output->csv};
+	const char *files[] = {output->json, output->jsonl, output->csv, output->ledger, output->pcap};
 	struct error reason = {0};
 	struct stats_shape shape;
 	int rc;

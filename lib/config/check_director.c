@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/** Real servers that rolling updates may replace in one run. */
+#define REPLACEMENTS_MAX 4096
+
 static int check_backend(const struct config_checked *check, unsigned index)
 {
 	const struct plan_director *director = &check->plan->director;
@@ -96,6 +99,25 @@ static bool is_backend(const struct plan *plan, const char *name)
 	return false;
 }
 
+// A rolling update comes apart into some events for each real server.
+static int check_rolls(const struct config_checked *check)
+{
+	const struct scenario *scenario = &check->plan->scenario;
+	size_t rolls = 0;
+
+	for (size_t i = 0; i < scenario->count; i++) {
+		rolls += scenario->events[i].kind == SCENARIO_ROLL;
+	}
+	if (rolls * check->plan->director.backend_count > REPLACEMENTS_MAX) {
+		return REFUSE(
+		        check, "scenario",
+		        "%zu rolling updates of %u real servers are too many; allowed are %d replacements "
+		        "in all",
+		        rolls, check->plan->director.backend_count, REPLACEMENTS_MAX);
+	}
+	return 0;
+}
+
 static int check_event(const struct config_checked *check, const struct scenario_event *event)
 {
 	const struct plan *plan = check->plan;
@@ -136,10 +158,13 @@ int config_check_scenario(const struct config_checked *check)
 {
 	struct scenario expanded;
 	struct error reason = {0};
+	int rc = check_rolls(check);
 
+	if (rc < 0) {
+		return rc;
+	}
 	for (size_t i = 0; i < check->plan->scenario.count; i++) {
-		int rc = check_event(check, &check->plan->scenario.events[i]);
-
+		rc = check_event(check, &check->plan->scenario.events[i]);
 		if (rc < 0) {
 			return rc;
 		}

@@ -6,12 +6,13 @@
 
 /** Where the model's network lies unless told: the service range and pod range that kubeadm users know, and a
  * client. */
-#define MODEL_SERVICE        "10.96.0.10"
-#define MODEL_CLIENT         "10.0.0.1"
-#define MODEL_CLIENT6        "fd00:0:0:1::1"
-#define MODEL_BACKENDS       "10.244.0.%zu"
-#define MODEL_BACKENDS6      "fd00:0:0:2::%zx"
-#define MODEL_BACKENDS_FIRST 10
+#define MODEL_SERVICE         "10.96.0.10"
+#define MODEL_CLIENT          "10.0.0.1"
+#define MODEL_CLIENT6         "fd00:0:0:1::1"
+#define MODEL_BACKENDS        "10.244.%zu.%zu"
+#define MODEL_BACKENDS6       "fd00:0:0:2::%zx"
+#define MODEL_BACKENDS_FIRST  10
+#define MODEL_BACKENDS_SUBNET 200 ///< real servers in a /24 of the pod range
 
 #define DEFAULT_RATE "1000"
 
@@ -100,7 +101,8 @@ static bool derive_director(json_t *root)
 		if (is_ipv6(root)) {
 			snprintf(text, sizeof(text), MODEL_BACKENDS6, i + MODEL_BACKENDS_FIRST);
 		} else {
-			snprintf(text, sizeof(text), MODEL_BACKENDS, i + MODEL_BACKENDS_FIRST);
+			snprintf(text, sizeof(text), MODEL_BACKENDS, i / MODEL_BACKENDS_SUBNET,
+			         i % MODEL_BACKENDS_SUBNET + MODEL_BACKENDS_FIRST);
 		}
 		if (!set_default(backend, "address", json_string(text))) {
 			return false;

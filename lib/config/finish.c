@@ -52,10 +52,6 @@ static int finish_cohorts(const struct finish *f)
 	struct plan *plan = &f->draft->plan;
 	size_t count = json_array_size(list);
 
-	if (count > STATS_COHORTS) {
-		return config_error_at(f->builder, f->error, -EINVAL, "cohorts",
-		                       "found %zu cohorts; allowed are %d at the most", count, STATS_COHORTS);
-	}
 	plan->cohorts = calloc(count, sizeof(*plan->cohorts));
 	if (plan->cohorts == NULL) {
 		return no_memory(f);
@@ -258,6 +254,10 @@ static int finish_load(const struct finish *f)
 	}
 	if (load->profile.count > 0 && load_profile_duration(&load->profile) < load->duration) {
 		load->duration = load_profile_duration(&load->profile);
+	}
+	if (load->duration == NS_NEVER && load->query_limit == UINT64_MAX && load->runs == 0 &&
+	    draft->plan.queries.file != NULL) {
+		load->runs = 1; // as dnsperf: once through the file
 	}
 	if (config_tree_get(f->tree, "load.drain") == NULL) {
 		load->drain = load->timeouts[0];

@@ -28,7 +28,8 @@
 	ROW(path, CONFIG_CHOICE, field, value, 0, 0, choice, letter, option, argument, NULL, help)
 #define RIVAL(path, type, field, value, min, max, letter, option, argument, overrides, help) \
 	ROW(path, type, field, value, min, max, NULL, letter, option, argument, overrides, help)
-#define GROUP(path_, type_, help_) {.path = path_, .type = type_, .help = help_}
+#define GROUP(path_, help_) {.path = path_, .type = CONFIG_OBJECT, .help = help_}
+#define LIST(path_, max_, help_) {.path = path_, .type = CONFIG_LIST, .max = max_, .help = help_}
 // clang-format on
 
 static const char *name_of(const char *const *names, unsigned count, unsigned value)
@@ -79,6 +80,9 @@ const char *plan_driver_name(enum plan_driver driver)
 /** match/table.h, MATCH_TIMEOUT_MAX in seconds; checked in check.c. */
 #define TIMEOUT_MAX_SECONDS 500
 
+/** Events of one run: a report lists each. */
+#define EVENTS_MAX 4096
+
 // clang-format off
 const struct config_key config_keys[] = {
 	KEY("name", CONFIG_TEXT, RUN(plan.name), "staleflow", 0, 0, "What the run is called in its results."),
@@ -87,7 +91,7 @@ const struct config_key config_keys[] = {
 	OPTION("seed", CONFIG_SEED, RUN(plan.seed), "1", 0, 0, NULL, "seed", "N",
 	       "Seed of all that is drawn at random: the same seed sends the same queries from the same tuples."),
 
-	GROUP("port", CONFIG_OBJECT, "The network port that queries leave by. Give one of interface, pci and device, or driver \"director\"."),
+	GROUP("port", "The network port that queries leave by. Give one of interface, pci and device, or driver \"director\"."),
 	RIVAL("port.interface", CONFIG_TEXT, RUN(interface), NULL, 0, 0, NULL, "iface", "NAME",
 	      "port.pci port.device port.driver", "Kernel network interface to send through."),
 	RIVAL("port.pci", CONFIG_TEXT, RUN(pci), NULL, 0, 0, NULL, "pci", "ADDRESS", "port.interface port.device port.driver",
@@ -111,7 +115,7 @@ const struct config_key config_keys[] = {
 	    "Receive frames to any MAC address; needed when source_mac is not the port's own and the port filters."),
 	KEY("port.link_timeout", CONFIG_DURATION, RUN(plan.port.link_timeout), "10s", 0, 3600, "How long to wait for a link."),
 
-	GROUP("service", CONFIG_OBJECT, "The service under test: the load balancer's virtual address."),
+	GROUP("service", "The service under test: the load balancer's virtual address."),
 	OPTION("service.address", CONFIG_ADDRESS, RUN(plan.service.address), NULL, 0, 0, "s", "server", "ADDRESS",
 	       "Address that queries go to."),
 	OPTION("service.port", CONFIG_INTEGER, RUN(plan.service.port), "53", 1, 65535, "p", "port", "PORT", "UDP port that queries go to."),
@@ -128,7 +132,7 @@ const struct config_key config_keys[] = {
 	KEY("service.ttl", CONFIG_INTEGER, RUN(plan.service.ttl), TEXT(PACKET_TTL_DEFAULT), 1, 255, "TTL or hop limit of queries."),
 	KEY("service.dscp", CONFIG_INTEGER, RUN(plan.service.dscp), "0", 0, 63, "DSCP of queries."),
 
-	GROUP("queries", CONFIG_OBJECT, "What is asked. Give file or generate."),
+	GROUP("queries", "What is asked. Give file or generate."),
 	RIVAL("queries.file", CONFIG_TEXT, RUN(plan.queries.file), NULL, 0, 0, "d", "data", "FILE", "queries.generate",
 	      "Query file in dnsperf's format, a name and a type a line; - is standard input."),
 	OPTION("queries.binary", CONFIG_BOOL, RUN(binary), "false", 0, 0, "B", "binary", NULL,
@@ -155,7 +159,7 @@ const struct config_key config_keys[] = {
 	       "Further EDNS options; the option may be given several times."),
 	KEY("queries.recursion_desired", CONFIG_BOOL, RUN(plan.queries.options.recursion_desired), "true", 0, 0, "Set the RD bit."),
 
-	GROUP("cohorts", CONFIG_LIST,
+	LIST("cohorts", STATS_COHORTS,
 	      "Shares of the traffic, each with its own tuples and reuse policy. Without any there is one, \"default\"."),
 	KEY("cohorts[].name", CONFIG_NAME, COHORT(options.name), NULL, 0, 0, "Its name in the results; by default default, cohort2, ..."),
 	KEY("cohorts[].share", CONFIG_NUMBER, COHORT(options.share), "1", 1e-9, 1e9, "Its weight: share of the rate relative to the other cohorts'."),
@@ -174,7 +178,7 @@ const struct config_key config_keys[] = {
 	KEY("cohorts[].control", CONFIG_BOOL, COHORT(options.control), "false", 0, 0,
 	    "This is the cohort of fresh tuples that the others are compared with."),
 
-	GROUP("load", CONFIG_OBJECT, "How much, and for how long."),
+	GROUP("load", "How much, and for how long."),
 	RIVAL("load.rate", CONFIG_RATE, RUN(rate), NULL, 0, 0, "Q", "rate", "RATE", "load.profile",
 	      "Queries a second (100k), \"max\", or a profile: \"60s 0 100k, forever 100k\" (duration, rate, rate at its end). "
 	      "1000 unless a window or slots are given."),
@@ -184,7 +188,7 @@ const struct config_key config_keys[] = {
 	RIVAL("load.slots", CONFIG_COUNT, RUN(slots), NULL, 1, 1e9, "c", "slots", "N", "load.window",
 	      "Closed loop of clients: each slot has one query in flight, from a tuple chosen anew; it goes on at the answer or the timeout."),
 	OPTION("load.duration", CONFIG_DURATION, RUN(plan.load.duration), NULL, 0.001, 31536000, "l", "duration", "TIME",
-	       "How long to send; without it, until the profile, the queries or the runs end, or until interrupted."),
+	       "How long to send; without it, until the profile, the queries or the runs end. With none of these, once through the file, as dnsperf; generated names until interrupted."),
 	OPTION("load.queries", CONFIG_COUNT, RUN(query_limit), NULL, 1, 1e18, NULL, "count", "N", "Queries to send in all."),
 	OPTION("load.runs", CONFIG_COUNT, RUN(runs), NULL, 1, 1e9, "n", "runs", "N", "Times through the query file."),
 	OPTION("load.timeouts", CONFIG_TIMEOUTS, RUN(timeouts), "5s", 0.000001, TIMEOUT_MAX_SECONDS, "t", "timeout", "TIMES",
@@ -197,7 +201,7 @@ const struct config_key config_keys[] = {
 	    "How long frames wait for a port that takes none, before they are dropped and counted."),
 	KEY("load.size_rate", CONFIG_COUNT, RUN(size_rate), "1M", 1, LOAD_RATE_MAX, "At rate \"max\": the rate that tables are sized for."),
 
-	GROUP("scenario", CONFIG_LIST, "Events on the time line."),
+	LIST("scenario", EVENTS_MAX, "Events on the time line."),
 	KEY("scenario[].at", CONFIG_DURATION, EVENT(event.at), "0", 0, 31536000, "When, since the start of the run."),
 	CHOICE("scenario[].do", EVENT(event.kind), NULL, event_names, NULL, NULL, NULL,
 	       "What. All but mark and exec act on the director model."),
@@ -209,7 +213,7 @@ const struct config_key config_keys[] = {
 	KEY("scenario[].weight", CONFIG_INTEGER, EVENT(event.weight), "1", 0, 2147483647, "set-weight, add: its weight."),
 	KEY("scenario[].timeout", CONFIG_DURATION, EVENT(timeout), NULL, 1, 2147483647, "set-timeout: the new UDP timeout."),
 	KEY("scenario[].on", CONFIG_BOOL, EVENT(on), "true", 0, 0, "set-expire-nodest: the new value."),
-	GROUP("scenario[].roll", CONFIG_OBJECT, "roll: the rolling update."),
+	GROUP("scenario[].roll", "roll: the rolling update."),
 	KEY("scenario[].roll.kube_proxy_delay", CONFIG_DURATION, EVENT(event.roll.kube_proxy_delay), "1s", 0, 86400,
 	    "From a change of the endpoints to the change of the load balancer."),
 	KEY("scenario[].roll.lameduck", CONFIG_DURATION, EVENT(event.roll.lameduck), "5s", 0, 86400,
@@ -226,7 +230,7 @@ const struct config_key config_keys[] = {
 	KEY("scenario[].roll.graceful_weight_zero", CONFIG_BOOL, EVENT(event.roll.graceful_weight_zero), "false", 0, 0,
 	    "Weight 0 in place of removal, as kube-proxy of Kubernetes 1.14."),
 
-	GROUP("director", CONFIG_OBJECT, "The load balancer model (IPVS), for simulate, director, and port driver director."),
+	GROUP("director", "The load balancer model (IPVS), for simulate, director, and port driver director."),
 	CHOICE("director.scheduler", RUN(plan.director.service.scheduler), "rr", scheduler_names, NULL, NULL, NULL,
 	       "How real servers are chosen, by ipvsadm's names."),
 	KEY("director.udp_timeout", CONFIG_DURATION, RUN(plan.director.ipvs.udp_timeout), "300s", 1, 2147483,
@@ -257,7 +261,7 @@ const struct config_key config_keys[] = {
 	KEY("director.persistence_length", CONFIG_INTEGER, RUN(plan.director.service.persistence_length), "0", 0, 128,
 	    "Prefix length of persistence; 0: the whole address."),
 	KEY("director.delay", CONFIG_DURATION, RUN(plan.director.delay), "50us", 0, 10, "One-way delay of each hop: client to director, director to real server."),
-	GROUP("director.backends", CONFIG_LIST, "The real servers. Without any there are two, coredns-a and coredns-b."),
+	LIST("director.backends", STATS_BACKENDS, "The real servers. Without any there are two, coredns-a and coredns-b."),
 	KEY("director.backends[].name", CONFIG_NAME, BACKEND(backend.name), NULL, 0, 0, "Its name, as events and results have it."),
 	KEY("director.backends[].address", CONFIG_ADDRESS, BACKEND(backend.address), NULL, 0, 0, "Its address."),
 	KEY("director.backends[].port", CONFIG_INTEGER, BACKEND(backend.port), "0", 0, 65535, "Its port; 0: as the service's."),
@@ -274,16 +278,20 @@ const struct config_key config_keys[] = {
 	KEY("director.backends[].ttl", CONFIG_INTEGER, BACKEND(backend.ttl), "30", 0, 2147483647, "TTL of its answers in seconds."),
 	KEY("director.backends[].rcode", CONFIG_INTEGER, BACKEND(backend.rcode), "0", 0, 4095, "Response code of its answers."),
 
-	GROUP("output", CONFIG_OBJECT, "Where results go. - is standard output."),
+	GROUP("output", "Where results go. - is standard output."),
 	OPTION("output.json", CONFIG_TEXT, RUN(plan.output.json), NULL, 0, 0, NULL, "json", "FILE", "Write the result as one JSON document."),
 	OPTION("output.jsonl", CONFIG_TEXT, RUN(plan.output.jsonl), NULL, 0, 0, NULL, "jsonl", "FILE", "Write a line of JSON an interval while running."),
 	OPTION("output.csv", CONFIG_TEXT, RUN(plan.output.csv), NULL, 0, 0, NULL, "csv", "FILE", "Write the time line as CSV."),
 	OPTION("output.interval", CONFIG_DURATION, RUN(plan.output.interval), "1s", 0.001, 86400, NULL, "interval", "TIME", "Length of the time line's intervals."),
-	OPTION("output.progress", CONFIG_DURATION, RUN(plan.output.progress), "0", 0, 86400, "S", "progress", "TIME", "Print a status line this often; 0: never."),
+	OPTION("output.progress", CONFIG_DURATION, RUN(plan.output.progress), "1s", 0, 86400, "S", "progress", "TIME", "On a terminal, show a status line this often; 0: never."),
 	OPTION("output.verbose", CONFIG_BOOL, RUN(plan.output.verbose), "false", 0, 0, "v", "verbose", NULL, "Say more about what is going on."),
 	OPTION("output.histogram", CONFIG_BOOL, RUN(plan.output.histogram), "false", 0, 0, NULL, "histogram", NULL, "Print the latency histogram as kubernetes/perf-tests reads it."),
+	OPTION("output.ledger", CONFIG_TEXT, RUN(plan.output.ledger), NULL, 0, 0, NULL, "ledger", "FILE",
+	       "Write what happened on each source port used, as CSV, or as JSON lines when the name ends in .jsonl."),
+	OPTION("output.pcap", CONFIG_TEXT, RUN(plan.output.pcap), NULL, 0, 0, NULL, "pcap", "FILE",
+	       "Write the lost queries, and the replies that were late, repeated, unexpected or refusals, as pcapng."),
 
-	GROUP("lcores", CONFIG_OBJECT, "CPUs and memory."),
+	GROUP("lcores", "CPUs and memory."),
 	OPTION("lcores.map", CONFIG_TEXT, RUN(plan.lcores.map), NULL, 0, 0, NULL, "lcores", "MAP", "Lcores and their CPUs, as EAL's --lcores has it; without it, chosen."),
 	OPTION("lcores.senders", CONFIG_INTEGER, RUN(plan.lcores.senders), "1", 1, FLOW_WORKERS_MAX, NULL, "senders", "N", "Lcores that send."),
 	OPTION("lcores.memory", CONFIG_INTEGER, RUN(plan.lcores.memory_mib), "256", 16, 1048576, NULL, "memory", "MIB", "MiB for frames and rings."),

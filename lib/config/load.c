@@ -92,7 +92,8 @@ static void write_path(char *out, const char *format, ...)
 
 static int check_object(const struct walk *walk, const json_t *object, const char *prefix, const char *place);
 
-static int check_list(const struct walk *walk, const json_t *list, const char *path, const char *place)
+static int check_list(const struct walk *walk, const json_t *list, const struct config_key *key,
+                      const char *place)
 {
 	char prefix[CONFIG_PATH_SIZE], item_place[CONFIG_PATH_SIZE];
 	const json_t *item;
@@ -101,7 +102,14 @@ static int check_list(const struct walk *walk, const json_t *list, const char *p
 	if (!json_is_array(list)) {
 		return refuse(walk, -EINVAL, place, "must be a list of objects, [{...}, ...]");
 	}
-	write_path(prefix, "%s[]", path);
+	if ((double)json_array_size(list) > key->max) {
+		char text[96];
+
+		snprintf(text, sizeof(text), "found %zu objects; allowed are %.0f at the most",
+		         json_array_size(list), key->max);
+		return refuse(walk, -EINVAL, place, text);
+	}
+	write_path(prefix, "%s[]", key->path);
 	json_array_foreach (list, i, item) {
 		int rc;
 
@@ -134,7 +142,7 @@ static int check_value(const struct walk *walk, const json_t *value, const char 
 		return check_object(walk, value, path, value_place);
 	}
 	if (key->type == CONFIG_LIST) {
-		return check_list(walk, value, path, value_place);
+		return check_list(walk, value, key, value_place);
 	}
 	if (config_value_check(key, value, &reason) < 0) {
 		return refuse(walk, reason.code, value_place, reason.text);

@@ -29,6 +29,8 @@ void config_plan_clear(struct plan *plan)
 	free(plan->output.json);
 	free(plan->output.jsonl);
 	free(plan->output.csv);
+	free(plan->output.ledger);
+	free(plan->output.pcap);
 	free(plan->lcores.map);
 	free(plan->lcores.eal);
 	free(plan->json);

@@ -79,6 +79,7 @@ static json_t *schema_key(const struct config_key *key)
 	} else if (key->type == CONFIG_LIST) {
 		snprintf(inner, sizeof(inner), "%s[]", key->path);
 		schema = json_pack("{s:s,s:o}", "type", "array", "items", schema_object(inner));
+		json_object_set_new(schema, "maxItems", json_integer((json_int_t)key->max));
 	} else {
 		schema = config_value_schema(key);
 	}

@@ -200,22 +200,37 @@ int config_parse_subnet(const struct config_key *key, const json_t *value, void 
 	return 0;
 }
 
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+	                              : -1;
+}
+
+// Six pairs of hexadecimal digits with colons between.
+static bool read_mac(const char *text, uint8_t *bytes)
+{
+	for (unsigned i = 0; i < 6; i++, text += 3) {
+		int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
+
+		if (low < 0 || text[2] != (i < 5 ? ':' : '\0')) {
+			return false;
+		}
+		bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
 int config_parse_mac(const struct config_key *key, const json_t *value, void *to, struct error *error)
 {
+	static const uint8_t zero[6];
 	struct plan_mac *mac = to;
-	unsigned b[6];
-	char end;
 
-	if (!json_is_string(value) || strlen(json_string_value(value)) != 17 ||
-	    strspn(json_string_value(value), "0123456789abcdefABCDEF:") != 17 ||
-	    sscanf(json_string_value(value), "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4],
-	           &b[5], &end) != 6) {
+	if (!json_is_string(value) || !read_mac(json_string_value(value), mac->bytes)) {
 		return config_refuse(key, value, error);
 	}
-	for (unsigned i = 0; i < 6; i++) {
-		mac->bytes[i] = (uint8_t)b[i];
-	}
-	if ((mac->bytes[0] & 1) != 0 || (b[0] | b[1] | b[2] | b[3] | b[4] | b[5]) == 0) {
+	if ((mac->bytes[0] & 1) != 0 || memcmp(mac->bytes, zero, sizeof(zero)) == 0) {
 		return error_set(
 		        error, -EINVAL,
 		        "%s is a group's address or no station's; allowed is the MAC address of one station",

@@ -37,6 +37,15 @@ static int check_options(const struct ipvs_options *options, struct error *error
 	return 0;
 }
 
+uint64_t ipvs_memory(const struct ipvs_options *options, uint64_t flows)
+{
+	uint64_t used = flows < options->connections ? flows : options->connections;
+
+	return fixed_power_of_two(options->connections) * sizeof(uint32_t) +
+	       options->connections * sizeof(struct wheel_node) +
+	       used * (sizeof(struct connection) + (options->conntrack ? sizeof(struct conntrack) : 0));
+}
+
 int ipvs_create(struct ipvs **out, const struct ipvs_options *options, struct error *error)
 {
 	struct ipvs *ipvs;

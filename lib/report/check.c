@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 // What a key of a result must be.
@@ -211,22 +212,36 @@ static int check_totals(const json_t *result, const char *source, struct error *
 	return failed;
 }
 
+static uint64_t get_count(const json_t *object, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
 static int check_identity(const json_t *totals, const char *source, struct error *error)
 {
-	json_int_t sent = json_integer_value(json_object_get(totals, "sent"));
-	json_int_t ended = json_integer_value(json_object_get(totals, "answered")) +
-	                   json_integer_value(json_object_get(totals, "refused")) +
-	                   json_integer_value(json_object_get(totals, "lost")) +
-	                   json_integer_value(json_object_get(totals, "outstanding"));
+	uint64_t sent = get_count(totals, "sent");
+	uint64_t ended = get_count(totals, "answered") + get_count(totals, "refused") +
+	                 get_count(totals, "lost") + get_count(totals, "outstanding");
 
 	if (sent != ended) {
-		return error_set_path(
-		        error, -EINVAL, source, "$.totals",
-		        "%lld queries sent, but %lld answered, refused, lost or outstanding; the "
-		        "file was changed or the run's accounts contradicted each other",
-		        (long long)sent, (long long)ended);
+		return error_set_path(error, -EINVAL, source, "$.totals",
+		                      "%" PRIu64 " queries sent, but %" PRIu64
+		                      " answered, refused, lost or outstanding; the file was changed or the "
+		                      "run's accounts contradicted each other",
+		                      sent, ended);
 	}
 	return 0;
+}
+
+static int check_timeouts(const json_t *result, const char *source, struct error *error)
+{
+	size_t count = json_array_size(json_object_get(result, "timeouts"));
+
+	if (count < 1 || count > STATS_TIMEOUTS) {
+		return error_set_path(error, -EINVAL, source, "$.timeouts",
+		                      "found %zu timeouts; a run has 1 to %d", count, STATS_TIMEOUTS);
+	}
+	return check_list(result, "timeouts", timeout_keys, "$", source, error);
 }
 
 int report_json_check(const json_t *result, const char *source, struct error *error)
@@ -236,7 +251,7 @@ int report_json_check(const json_t *result, const char *source, struct error *er
 	failed = failed != 0 ? failed : check_keys(result, result_keys, "$", source, error);
 	failed = failed != 0 ? failed : check_totals(result, source, error);
 	failed = failed != 0 ? failed : check_identity(json_object_get(result, "totals"), source, error);
-	failed = failed != 0 ? failed : check_list(result, "timeouts", timeout_keys, "$", source, error);
+	failed = failed != 0 ? failed : check_timeouts(result, source, error);
 	failed = failed != 0 ? failed : check_list(result, "cohorts", cohort_keys, "$", source, error);
 	failed = failed != 0 ? failed : check_list(result, "reuse_age", age_keys, "$", source, error);
 	return failed != 0 ? failed : check_list(result, "timeline", interval_keys, "$", source, error);

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "document.h"
+#include "parts.h"
 #include "rows.h"
 
 // Keys are those of DNS-OARC's dns-metrics (dns-metrics.schema.json) where they mean the same: runid,
@@ -22,17 +22,26 @@ static json_t *line_begin(const struct report_input *input, const char *type)
 	return line;
 }
 
+// While lcores count, a histogram's sums may be some values ahead of its buckets, and its 128 bits of squares
+// be read between their halves: keep what is derived from them within what was measured.
+static json_t *nanoseconds(double value, ns_t low, ns_t high)
+{
+	return value <= (double)low    ? report_json_count(low)
+	       : value >= (double)high ? report_json_count(high)
+	                               : report_json_count((uint64_t)llround(value));
+}
+
 static json_t *latency(const struct stats_histogram *histogram)
 {
 	json_t *object = json_object(), *buckets = json_array();
 
 	if (histogram->count > 0) {
 		report_json_set(&object, "avg",
-		                report_json_count((uint64_t)llround(stats_histogram_mean(histogram))));
+		                nanoseconds(stats_histogram_mean(histogram), histogram->min, histogram->max));
 		report_json_set(&object, "min", report_json_count(histogram->min));
 		report_json_set(&object, "max", report_json_count(histogram->max));
 		report_json_set(&object, "stddev",
-		                report_json_count((uint64_t)llround(stats_histogram_deviation(histogram))));
+		                nanoseconds(stats_histogram_deviation(histogram), 0, histogram->max));
 	}
 	for (unsigned i = 0; i < STATS_BUCKETS; i++) {
 		if (histogram->buckets[i] > 0) {

@@ -7,8 +7,11 @@
 
 #include "table.h"
 
-// Timeouts told apart over all runs, at the most: a few runs of STATS_TIMEOUTS each.
-#define RUNS_TIMEOUTS 64
+// Timeouts told apart over all runs, at the most; report_json_check() sees to STATS_TIMEOUTS a run.
+#define RUNS_TIMEOUTS (REPORT_RUNS * STATS_TIMEOUTS)
+
+// One column is the rows' names.
+_Static_assert(REPORT_RUNS < REPORT_TABLE_COLUMNS, "all runs fit a table");
 
 static uint64_t get_count(const json_t *object, const char *key)
 {
@@ -103,8 +106,9 @@ int report_side_by_side(const json_t *const *results, const char *const *titles,
 	struct report_table table;
 	unsigned timeout_count;
 
-	// One column is the rows' names.
-	count = count < REPORT_TABLE_COLUMNS ? count : REPORT_TABLE_COLUMNS - 1;
+	if (count > REPORT_RUNS) {
+		return -E2BIG;
+	}
 	for (unsigned run = 0; run < count; run++) {
 		headings[run + 1] = titles[run];
 	}

@@ -225,8 +225,10 @@ int report_section_director(const struct report_input *input, FILE *file)
 	fputs("\nWhat the director model counted:\n", file);
 	report_table_init(&table, headings);
 	for (unsigned i = 0; i < input->director_count; i++) {
-		report_table_count(&table, input->director[i].count);
-		report_table_text(&table, input->director[i].name);
+		if (input->director[i].count > 0) {
+			report_table_count(&table, input->director[i].count);
+			report_table_text(&table, input->director[i].name);
+		}
 	}
 	return report_table_print(&table, 2, file);
 }
@@ -293,11 +295,10 @@ int report_section_box(const struct report_input *input, FILE *file)
 	const struct report_box *box = &input->box;
 	int failed;
 
-	fprintf(file, "\nThis box: %u lcores on %u CPUs (%u senders), %s%s%s%shugepages\n", box->lcores,
-	        box->cpus, box->senders, box->driver != NULL ? box->driver : "",
-	        box->device != NULL ? " " : "", box->device != NULL ? box->device : "",
-	        box->hugepages ? (box->driver != NULL || box->device != NULL ? ", " : "")
-	                       : (box->driver != NULL || box->device != NULL ? ", no " : "no "));
+	fprintf(file, "\nThis box: lcores %u, senders %u, CPUs %u%s%s%s%s, hugepages %s\n", box->lcores,
+	        box->senders, box->cpus, box->driver != NULL ? ", " : "",
+	        box->driver != NULL ? box->driver : "", box->device != NULL ? ", " : "",
+	        box->device != NULL ? box->device : "", box->hugepages ? "yes" : "no");
 	failed = write_faults(input, file);
 	if (failed != 0) {
 		return failed;

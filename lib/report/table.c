@@ -122,13 +122,22 @@ static void table_widths(const struct report_table *table, int *widths)
 	}
 }
 
+void report_table_write_line(const char *text, FILE *file)
+{
+	for (; *text != '\0'; text++) {
+		fputc((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text, file);
+	}
+}
+
 static void table_print_row(const struct report_table *table, size_t row, const int *widths, unsigned indent,
                             FILE *file)
 {
 	int pending = (int)indent;
 
 	if (table->notes[row] != NULL) {
-		fprintf(file, "%*s%s\n", (int)indent, "", table->notes[row]);
+		fprintf(file, "%*s", (int)indent, "");
+		report_table_write_line(table->notes[row], file);
+		fputc('\n', file);
 		return;
 	}
 	for (unsigned column = 0; column < table->columns; column++) {
@@ -186,7 +195,8 @@ const char *report_table_write_percent(double proportion, char *buffer)
 	int digits = 2;
 
 	if (!isfinite(proportion)) {
-		return strcpy(buffer, "-");
+		memcpy(buffer, "-", sizeof("-"));
+		return buffer;
 	}
 	// One query of a million must not read as none.
 	while (digits < 6 && edge > 0 && edge < pow(10, -digits)) {

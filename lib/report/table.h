@@ -43,6 +43,9 @@ void report_table_note(struct report_table *table, const char *text);
 /** Print the table with `indent` spaces before each row, and free it. Returns 0, -EIO or -ENOMEM. */
 int report_table_print(struct report_table *table, unsigned indent, FILE *file);
 
+/** Print a text of the user's: control characters (a command's newlines) become spaces. */
+void report_table_write_line(const char *text, FILE *file);
+
 /** Write a proportion (0..1) in percent with as many digits as tell it from 0 and 1; NAN: "-". `buffer` holds
  * REPORT_TABLE_NUMBER bytes. Returns `buffer`. */
 const char *report_table_write_percent(double proportion, char *buffer);

@@ -139,9 +139,10 @@ static void write_heading(const struct report_input *input, FILE *file)
 	const struct report_plan *plan = input->plan;
 
 	if (plan->name != NULL && plan->name[0] != '\0') {
-		fprintf(file, "%s%s%s\n", plan->name,
-		        plan->description != NULL && plan->description[0] != '\0' ? ": " : "",
-		        plan->description != NULL ? plan->description : "");
+		report_table_write_line(plan->name, file);
+		fputs(plan->description != NULL && plan->description[0] != '\0' ? ": " : "", file);
+		report_table_write_line(plan->description != NULL ? plan->description : "", file);
+		fputc('\n', file);
 	}
 	if (input->simulated) {
 		fputs("Simulated: the director is a model and time is virtual.\n", file);
@@ -161,7 +162,7 @@ static void write_heading(const struct report_input *input, FILE *file)
 int report_text(const struct report_input *input, FILE *file, struct error *error)
 {
 	static int (*const sections[])(const struct report_input *, FILE *) = {
-	        write_timeouts,          write_cohorts,           write_ages,
+	        write_timeouts,          report_section_verdict,  write_cohorts,           write_ages,
 	        report_section_backends, report_section_timeline, report_section_refusals,
 	        report_section_events,   report_section_rate,     report_section_director,
 	        report_section_box,

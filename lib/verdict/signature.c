@@ -30,21 +30,40 @@
 
 static const struct {
 	const char *name;
+	const char *null;
 	signature_test *test;
 } signatures[VERDICT_SIGNATURES] = {
-        [VERDICT_ENTRIES_KEPT] = {"removed server, entries kept", signature_entries_kept},
-        [VERDICT_DEAD_WEIGHT] = {"weight 0, dead server", signature_dead_weight},
-        [VERDICT_LAZY_EXPIRY] = {"lazy expiry (kernel before 5.9)", signature_lazy_expiry},
-        [VERDICT_STILL_LISTED] = {"dead server still listed", signature_still_listed},
-        [VERDICT_FLUSHING] = {"flush in flight", signature_flushing},
-        [VERDICT_OVERLOAD] = {"overload", signature_overload},
-        [VERDICT_EXHAUSTION] = {"conntrack or SNAT exhaustion", signature_exhaustion},
-        [VERDICT_REFUSED] = {"refused", signature_refused},
+        [VERDICT_ENTRIES_KEPT] = {"removed server, entries kept",
+                                  "tuples used before the event lose as many as others, at every age",
+                                  signature_entries_kept},
+        [VERDICT_DEAD_WEIGHT] = {"weight 0, dead server",
+                                 "past the timeout, tuples used before the event lose as many as others",
+                                 signature_dead_weight},
+        [VERDICT_LAZY_EXPIRY] = {"lazy expiry (kernel before 5.9)",
+                                 "a tuple that lost a query loses its next one as often as not",
+                                 signature_lazy_expiry},
+        [VERDICT_STILL_LISTED] = {"dead server still listed",
+                                  "tuples first used after the event lose as many as were lost before it",
+                                  signature_still_listed},
+        [VERDICT_FLUSHING] = {"flush in flight",
+                              "answers from a real server's own address come evenly over the time",
+                              signature_flushing},
+        [VERDICT_OVERLOAD] = {"overload", "the loss doesn't change with the rate", signature_overload},
+        [VERDICT_EXHAUSTION] = {"conntrack or SNAT exhaustion",
+                                "tuples that were never answered lose as many as those that were",
+                                signature_exhaustion},
+        [VERDICT_REFUSED] = {"refused", "as many queries are refused by ICMP as before the event",
+                             signature_refused},
 };
 
 const char *verdict_signature_name(enum verdict_signature signature)
 {
 	return signatures[signature].name;
+}
+
+const char *verdict_signature_null(enum verdict_signature signature)
+{
+	return signatures[signature].null;
 }
 
 static int check(const struct verdict_evidence *evidence, struct error *error)

@@ -4,8 +4,10 @@
 
 #include "packet/neighbour.h"
 
-// Hand a frame to the sender that sends our answers. The receiver itself has no send queue: a port may have just one a worker.
-static void hand_over(struct worker_receiver *receiver, struct rte_mbuf *mbuf, size_t length, enum stats_receiver_counter counter)
+// Hand a frame to the sender that sends our answers. The receiver itself has no send queue: a port may have
+// just one a worker.
+static void hand_over(struct worker_receiver *receiver, struct rte_mbuf *mbuf, size_t length,
+                      enum stats_receiver_counter counter)
 {
 	if (length == 0) {
 		rte_pktmbuf_free(mbuf);
@@ -44,7 +46,9 @@ void worker_neighbour_answer(struct worker_receiver *receiver, const struct pack
 	}
 	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	if (echo) {
-		hand_over(receiver, mbuf, packet_echo_reply(frame, rte_pktmbuf_tailroom(mbuf), view, receiver->mac), STATS_ECHO);
+		hand_over(receiver, mbuf,
+		          packet_echo_reply(frame, rte_pktmbuf_tailroom(mbuf), view, receiver->mac),
+		          STATS_ECHO);
 	} else if (view->kind == PACKET_ARP_REQUEST) {
 		hand_over(receiver, mbuf, packet_arp_reply(frame, view, receiver->mac), STATS_NEIGHBOUR);
 	} else {

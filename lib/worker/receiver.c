@@ -5,8 +5,8 @@
 
 #include "neighbour.h"
 
-// The path of a reply: classify() parses the frame and finds its tuple, while the in-flight slot comes to the cache; settle() looks it
-// up and ends its query. Whatever a frame turns out to be, it is counted once.
+// The path of a reply: classify() parses the frame and finds its tuple, while the in-flight slot comes to the
+// cache; settle() looks it up and ends its query. Whatever a frame turns out to be, it is counted once.
 
 // A first query has no query before it: it missed none.
 #define FIRST_REST (NS_NEVER / 2)
@@ -27,8 +27,9 @@ static void count(struct worker_receiver *receiver, enum stats_receiver_counter 
 static void completed(struct worker_link *link)
 {
 	// Single writer: a plain load and a release store.
-	atomic_store_explicit(&link->completed, atomic_load_explicit(&link->completed, memory_order_relaxed) + 1,
-			      memory_order_release);
+	atomic_store_explicit(&link->completed,
+	                      atomic_load_explicit(&link->completed, memory_order_relaxed) + 1,
+	                      memory_order_release);
 }
 
 // Tuples are numbered worker by worker, so the tables' ranges lie one behind the other.
@@ -47,7 +48,8 @@ static bool question_matches(const void *queries, uint32_t question, const uint8
 	return dns_question_matches((const struct dns_query_set *)queries, question, bytes, length);
 }
 
-static bool checksum_is_bad(const struct worker_receiver *receiver, const struct rte_mbuf *mbuf, const struct packet_view *view)
+static bool checksum_is_bad(const struct worker_receiver *receiver, const struct rte_mbuf *mbuf,
+                            const struct packet_view *view)
 {
 	enum packet_checksum checksum;
 
@@ -64,7 +66,8 @@ static bool checksum_is_bad(const struct worker_receiver *receiver, const struct
 	       (checksum == PACKET_CHECKSUM_PARTIAL && receiver->verify != WORKER_VERIFY_PARTIAL);
 }
 
-static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address, uint16_t port)
+static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
+                       uint16_t port)
 {
 	uint32_t ipv4;
 
@@ -75,7 +78,8 @@ static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, c
 	return flow_space_lookup4(receiver->space, ipv4, port);
 }
 
-static bool is_service(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address, uint16_t port)
+static bool is_service(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
+                       uint16_t port)
 {
 	return family == receiver->service.family && port == receiver->service_port &&
 	       memcmp(address, receiver->service.bytes, address_length(family)) == 0;
@@ -98,8 +102,7 @@ static bool classify_datagram(struct worker_receiver *receiver, struct arrival *
 		count(receiver, STATS_MALFORMED_DNS);
 		return false;
 	}
-	match_prefetch(link_of(receiver, arrival->tuple)->table, arrival->tuple,
-		       arrival->reply.id);
+	match_prefetch(link_of(receiver, arrival->tuple)->table, arrival->tuple, arrival->reply.id);
 	__builtin_prefetch(&receiver->ledger[arrival->tuple], 1);
 	return true;
 }
@@ -128,7 +131,8 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 	struct worker_link *link;
 	unsigned cohort;
 
-	if (tuple == FLOW_TUPLE_NONE || !is_service(receiver, view->family, quote->destination, quote->destination_port)) {
+	if (tuple == FLOW_TUPLE_NONE ||
+	    !is_service(receiver, view->family, quote->destination, quote->destination_port)) {
 		count(receiver, STATS_ICMP_UNMATCHED);
 		return true;
 	}
@@ -137,8 +141,9 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 	switch (match_refuse(link->table, tuple, quote->has_id ? quote->id : -1, now, &query)) {
 	case MATCH_IS_ANSWER:
 		count(receiver, refusal_counter(quote->reason));
-		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at, now - query.sent_at);
-		flow_answered_refusal(&receiver->ledger[tuple]);
+		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at,
+		                    now - query.sent_at);
+		flow_answered_refusal(&receiver->ledger[tuple], query.id);
 		completed(link);
 		return true;
 	case MATCH_IS_EARLY:
@@ -152,8 +157,8 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 	}
 }
 
-static void count_answer(struct worker_receiver *receiver, const struct arrival *arrival, const struct match_query *query,
-			 ns_t now)
+static void count_answer(struct worker_receiver *receiver, const struct arrival *arrival,
+                         const struct match_query *query, ns_t now)
 {
 	const struct dns_reply *reply = &arrival->reply;
 	struct stats_receiver *stats = receiver->stats;
@@ -165,8 +170,8 @@ static void count_answer(struct worker_receiver *receiver, const struct arrival 
 		backend = stats_backend_find(stats, reply->nsid, reply->nsid_length, false, now);
 		stats->backends[backend].answered++;
 	}
-	stats_count_answered(stats, flow_space_cohort_of(receiver->space, arrival->tuple), query->age_class, query->sent_at,
-			     now - query->sent_at);
+	stats_count_answered(stats, flow_space_cohort_of(receiver->space, arrival->tuple), query->age_class,
+	                     query->sent_at, now - query->sent_at);
 	stats_count_rcode(stats, reply->rcode);
 	stats->counters[STATS_REPLY_BYTES] += arrival->view.payload_length;
 	stats->counters[STATS_TRUNCATED] += reply->truncated;
@@ -176,8 +181,10 @@ static void count_answer(struct worker_receiver *receiver, const struct arrival 
 	flow_answered_answer(record, now, backend == 0 ? FLOW_BACKEND_NONE : backend);
 }
 
-// A reply from another address than the service's: a client's connected socket would not see it, so its query stays in flight.
-static bool settle_wrong_source(struct worker_receiver *receiver, const struct arrival *arrival, enum match_result result, ns_t now)
+// A reply from another address than the service's: a client's connected socket would not see it, so its query
+// stays in flight.
+static bool settle_wrong_source(struct worker_receiver *receiver, const struct arrival *arrival,
+                                enum match_result result, ns_t now)
 {
 	const struct packet_view *view = &arrival->view;
 	char text[ADDRESS_TEXT_SIZE];
@@ -196,7 +203,8 @@ static bool settle_wrong_source(struct worker_receiver *receiver, const struct a
 	address_format(&source, text);
 	backend = stats_backend_find(receiver->stats, (const uint8_t *)text, strlen(text), true, now);
 	receiver->stats->backends[backend].wrong_source++;
-	receiver->ledger[arrival->tuple].wrong_source++;
+	receiver->ledger[arrival->tuple].wrong_source +=
+	        receiver->ledger[arrival->tuple].wrong_source < UINT16_MAX;
 	return true;
 }
 
@@ -205,12 +213,12 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 {
 	const struct packet_view *view = &arrival->view;
 	struct match_question question = {question_matches, receiver->queries, arrival->reply.question,
-					  arrival->reply.question_length};
+	                                  arrival->reply.question_length};
 	struct worker_link *link = link_of(receiver, arrival->tuple);
 	bool from_service = is_service(receiver, view->family, view->source, view->source_port);
 	struct match_query query;
-	enum match_result result =
-		match_reply(link->table, arrival->tuple, arrival->reply.id, &question, from_service, now, &query);
+	enum match_result result = match_reply(link->table, arrival->tuple, arrival->reply.id, &question,
+	                                       from_service, now, &query);
 
 	if (!from_service) {
 		return settle_wrong_source(receiver, arrival, result, now);
@@ -221,8 +229,8 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 		completed(link);
 		break;
 	case MATCH_IS_LATE:
-		stats_count_late(receiver->stats, flow_space_cohort_of(receiver->space, arrival->tuple), query.age_class,
-				 query.sent_at);
+		stats_count_late(receiver->stats, flow_space_cohort_of(receiver->space, arrival->tuple),
+		                 query.age_class, query.sent_at);
 		receiver->ledger[arrival->tuple].late++;
 		break;
 	case MATCH_IS_DUPLICATE:
@@ -245,8 +253,8 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
 {
 	struct packet_view *view = &arrival->view;
-	enum packet_kind kind =
-		packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *), rte_pktmbuf_data_len(arrival->mbuf), view);
+	enum packet_kind kind = packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *),
+	                                     rte_pktmbuf_data_len(arrival->mbuf), view);
 
 	switch (kind) {
 	case PACKET_MALFORMED:
@@ -262,7 +270,8 @@ static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
 		break;
 	}
 	if (memcmp(view->frame + 6, receiver->mac, sizeof(receiver->mac)) == 0) {
-		count(receiver, STATS_OTHER); // a packet socket also sees what the kernel sends from this interface
+		count(receiver,
+		      STATS_OTHER); // a packet socket also sees what the kernel sends from this interface
 		return false;
 	}
 	if (checksum_is_bad(receiver, arrival->mbuf, view)) {
@@ -282,13 +291,14 @@ static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
 static bool settle(struct worker_receiver *receiver, const struct arrival *arrival, ns_t now)
 {
 	return arrival->view.kind == PACKET_UDP ? settle_reply(receiver, arrival, now)
-						: settle_refusal(receiver, &arrival->view, now);
+	                                        : settle_refusal(receiver, &arrival->view, now);
 }
 
 static void put_aside(struct worker_receiver *receiver, struct rte_mbuf *mbuf, ns_t now)
 {
 	if (receiver->early_count == WORKER_EARLY) {
-		// More than all senders' bursts together: these can't be answers to queries that are being sent.
+		// More than all senders' bursts together: these can't be answers to queries that are being
+		// sent.
 		count(receiver, STATS_UNEXPECTED);
 		rte_pktmbuf_free(mbuf);
 		return;
@@ -297,7 +307,8 @@ static void put_aside(struct worker_receiver *receiver, struct rte_mbuf *mbuf, n
 	receiver->early[receiver->early_count++] = (struct worker_early){mbuf, now};
 }
 
-// Replies that overtook the return of the burst call that sent their query: look whether it has been published since.
+// Replies that overtook the return of the burst call that sent their query: look whether it has been
+// published since.
 static void retry_early(struct worker_receiver *receiver)
 {
 	unsigned kept = 0;
@@ -306,11 +317,13 @@ static void retry_early(struct worker_receiver *receiver)
 		struct arrival arrival = {.mbuf = receiver->early[i].mbuf};
 
 		// The frame parsed well before: this pass only restores its view.
-		packet_parse(rte_pktmbuf_mtod(arrival.mbuf, const uint8_t *), rte_pktmbuf_data_len(arrival.mbuf), &arrival.view);
+		packet_parse(rte_pktmbuf_mtod(arrival.mbuf, const uint8_t *),
+		             rte_pktmbuf_data_len(arrival.mbuf), &arrival.view);
 		if (arrival.view.kind == PACKET_UDP) {
 			arrival.tuple = lookup(receiver, arrival.view.family, arrival.view.destination,
-					       arrival.view.destination_port);
-			dns_reply_parse(arrival.view.payload, arrival.view.payload_length, receiver->want_nsid, &arrival.reply);
+			                       arrival.view.destination_port);
+			dns_reply_parse(arrival.view.payload, arrival.view.payload_length,
+			                receiver->want_nsid, &arrival.reply);
 		}
 		if (settle(receiver, &arrival, receiver->early[i].arrived)) {
 			rte_pktmbuf_free(arrival.mbuf);
@@ -321,7 +334,8 @@ static void retry_early(struct worker_receiver *receiver)
 	receiver->early_count = kept;
 }
 
-static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received, ns_t now)
+static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received,
+                         ns_t now)
 {
 	struct arrival arrivals[WORKER_RECEIVE_BURST];
 	uint64_t bytes = 0;
@@ -362,11 +376,12 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 			struct flow_answered *record = &receiver->ledger[lost[i].tuple];
 			uint16_t backend = flow_answered_backend(record);
 
-			stats_count_lost(receiver->stats, flow_space_cohort_of(receiver->space, lost[i].tuple), lost[i].age_class,
-					 lost[i].sent_at);
+			stats_count_lost(receiver->stats,
+			                 flow_space_cohort_of(receiver->space, lost[i].tuple),
+			                 lost[i].age_class, lost[i].sent_at);
 			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
 			flow_spells_lost(receiver->spells, record, lost[i].tuple, lost[i].sent_at);
-			flow_answered_loss(record, lost[i].sent_at);
+			flow_answered_loss(record, lost[i].id, lost[i].sent_at);
 			completed(link);
 		}
 	} while (number == WORKER_RECEIVE_BURST);
@@ -381,8 +396,9 @@ unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
 		retry_early(receiver);
 	}
 	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
-		unsigned received = rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), mbufs,
-						     WORKER_RECEIVE_BURST);
+		unsigned received =
+		        rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), mbufs,
+		                         WORKER_RECEIVE_BURST);
 
 		if (received > 0) {
 			handle_burst(receiver, mbufs, received, now);

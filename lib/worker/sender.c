@@ -7,8 +7,9 @@
 #include "dns/label.h"
 #include "load/window.h"
 
-// The path of a query: due() says how many, choose() picks cohort, tuple and id, craft() writes the frame and stages the query in the
-// in-flight table, send() hands the burst to the port, account() counts what the port accepted and publishes it.
+// The path of a query: due() says how many, choose() picks cohort, tuple and id, craft() writes the frame and
+// stages the query in the in-flight table, send() hands the burst to the port, account() counts what the port
+// accepted and publishes it.
 
 // Take what was due before the end and will not be sent.
 static uint64_t leave_out(struct load_pacer *pacer, ns_t end)
@@ -35,7 +36,8 @@ static void count_skipped(struct worker_sender *sender)
 	sender->stats->counters[STATS_SKIPPED] = load_pacer_skipped(&sender->pacer) + sender->leftover;
 }
 
-// The run is over when everything that was due before its end has left. What is later than the pacer's lag allows is not waited for.
+// The run is over when everything that was due before its end has left. What is later than the pacer's lag
+// allows is not waited for.
 static bool is_past_end(struct worker_sender *sender, ns_t now)
 {
 	bool scheduled = sender->paced && !sender->pacer.unlimited;
@@ -43,7 +45,8 @@ static bool is_past_end(struct worker_sender *sender, ns_t now)
 	if (now < sender->end) {
 		return false;
 	}
-	if (scheduled && load_pacer_next(&sender->pacer) < sender->end && now < sender->end + sender->pacer.max_lag) {
+	if (scheduled && load_pacer_next(&sender->pacer) < sender->end &&
+	    now < sender->end + sender->pacer.max_lag) {
 		return false;
 	}
 	sender->leftover = scheduled ? leave_out(&sender->pacer, sender->end) : 0;
@@ -66,7 +69,8 @@ static unsigned due(struct worker_sender *sender, ns_t now)
 	room = RTE_MIN(room, sender->query_limit - sender->sent);
 	room = RTE_MIN(room, (uint64_t)sender->burst);
 	// Nothing that is due after the end is sent, however late it is.
-	return sender->paced ? load_pacer_due(&sender->pacer, RTE_MIN(now, sender->end - 1), (unsigned)room) : (unsigned)room;
+	return sender->paced ? load_pacer_due(&sender->pacer, RTE_MIN(now, sender->end - 1), (unsigned)room)
+	                     : (unsigned)room;
 }
 
 // A query that is due but can't be sent is counted once, however often it is tried.
@@ -78,8 +82,8 @@ static void throttle(struct worker_sender *sender, enum stats_sender_counter cou
 	}
 }
 
-// The cohort whose turn it is. One that has finished passes its turns; one that has no tuple right now keeps its turn, so that the
-// shares stay exact: the query waits, and the pacer counts what that costs.
+// The cohort whose turn it is. One that has finished passes its turns; one that has no tuple right now keeps
+// its turn, so that the shares stay exact: the query waits, and the pacer counts what that costs.
 static uint32_t next_cohort(struct worker_sender *sender)
 {
 	uint32_t cohort = flow_mixer_next(&sender->mixer);
@@ -92,7 +96,8 @@ static uint32_t next_cohort(struct worker_sender *sender)
 }
 
 // The next query's cohort, tuple and id. False: nothing can be sent now.
-static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out, uint32_t *tuple, uint16_t *id)
+static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out, uint32_t *tuple,
+                   uint16_t *id)
 {
 	enum stats_sender_counter reason = STATS_THROTTLED_TUPLE;
 	uint32_t chosen = next_cohort(sender);
@@ -145,11 +150,13 @@ static struct packet_source source_of(const struct flow_space *space, uint32_t t
 	return source;
 }
 
-static void craft(struct worker_sender *sender, struct rte_mbuf *mbuf, uint32_t tuple, uint16_t id, uint32_t question)
+static void craft(struct worker_sender *sender, struct rte_mbuf *mbuf, uint32_t tuple, uint16_t id,
+                  uint32_t question)
 {
 	const struct packet_header *header = sender->header;
 	const struct dns_query_set *queries = sender->queries;
-	const struct dns_query *query = &queries->queries[queries->generated != DNS_GENERATED_NONE ? 0 : question];
+	const struct dns_query *query =
+	        &queries->queries[queries->generated != DNS_GENERATED_NONE ? 0 : question];
 	struct packet_payload payload = {.wire = query->wire, .length = query->length, .sum = query->sum};
 	struct packet_source source = source_of(sender->space, tuple);
 	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
@@ -159,7 +166,8 @@ static void craft(struct worker_sender *sender, struct rte_mbuf *mbuf, uint32_t 
 		packet_craft(frame, header, &source, &payload, id);
 	}
 	if (queries->generated != DNS_GENERATED_NONE) {
-		label_sum = dns_label_write_sum(queries, question, frame + header->length + queries->label_offset);
+		label_sum = dns_label_write_sum(queries, question,
+		                                frame + header->length + queries->label_offset);
 	}
 	if (sender->resident || label_sum != 0) {
 		packet_patch(frame, header, &source, &payload, id, label_sum);
@@ -179,7 +187,8 @@ static uint32_t next_question(struct worker_sender *sender)
 	if (sender->queries->generated == DNS_GENERATED_NONE && sender->question >= sender->queries->count) {
 		sender->question -= sender->queries->count;
 		if (sender->question >= sender->queries->count) {
-			sender->question = sender->number % sender->queries->count; // fewer lines than senders
+			sender->question =
+			        sender->number % sender->queries->count; // fewer lines than senders
 		}
 	}
 	return question;
@@ -205,7 +214,8 @@ static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 			break;
 		}
 		record = &sender->ledger[tuple];
-		age_class = record->last_sent == 0 ? STATS_AGE_FIRST : stats_age_class(now - record->last_sent);
+		age_class =
+		        record->last_sent == 0 ? STATS_AGE_FIRST : stats_age_class(now - record->last_sent);
 		question = next_question(sender);
 		craft(sender, mbufs[made], tuple, id, question);
 		match_stage(sender->table, tuple, id, age_class, question, now);
@@ -230,7 +240,8 @@ static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 	sender->pending_since = now;
 }
 
-// The port took the first `count` pending frames: count them, then publish, so that no outcome is counted before its query.
+// The port took the first `count` pending frames: count them, then publish, so that no outcome is counted
+// before its query.
 static void account(struct worker_sender *sender, unsigned count, ns_t now)
 {
 	struct stats_sender *stats = sender->stats;
@@ -246,11 +257,12 @@ static void account(struct worker_sender *sender, unsigned count, ns_t now)
 	match_publish(sender->table, count);
 	sender->pending_count -= count;
 	if (sender->pending_count > 0) {
-		memmove(sender->pending, sender->pending + count, sender->pending_count * sizeof(sender->pending[0]));
+		memmove(sender->pending, sender->pending + count,
+		        sender->pending_count * sizeof(sender->pending[0]));
 		memmove(sender->pending_cohort, sender->pending_cohort + count,
-			sender->pending_count * sizeof(sender->pending_cohort[0]));
+		        sender->pending_count * sizeof(sender->pending_cohort[0]));
 		memmove(sender->pending_last_sent, sender->pending_last_sent + count,
-			sender->pending_count * sizeof(sender->pending_last_sent[0]));
+		        sender->pending_count * sizeof(sender->pending_last_sent[0]));
 	}
 }
 
@@ -263,7 +275,8 @@ static unsigned send_pending(struct worker_sender *sender, ns_t now)
 	for (unsigned i = 0; i < sender->pending_count; i++) {
 		bytes[i] = sender->pending[i]->pkt_len; // the port owns a frame once it has taken it
 	}
-	accepted = rte_eth_tx_burst(sender->port, sender->queue, sender->pending, (uint16_t)sender->pending_count);
+	accepted = rte_eth_tx_burst(sender->port, sender->queue, sender->pending,
+	                            (uint16_t)sender->pending_count);
 	for (unsigned i = 0; i < accepted; i++) {
 		total += bytes[i];
 	}
@@ -350,7 +363,8 @@ unsigned worker_sender_step(struct worker_sender *sender, ns_t now)
 	return sender->pending_count > 0 ? send_pending(sender, now) : 0;
 }
 
-// When the cohort whose turn it is may send again; a query that waits for a slot waits for the receiver, which knows when.
+// When the cohort whose turn it is may send again; a query that waits for a slot waits for the receiver,
+// which knows when.
 static ns_t blocked_until(const struct worker_sender *sender)
 {
 	uint32_t cohort = flow_mixer_next(&sender->mixer);

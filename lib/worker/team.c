@@ -29,14 +29,15 @@ static uint32_t table_depth(const struct worker_team_options *options, unsigned 
 		uint64_t tuples = flow_space_tuples(cohort, 1);
 		uint32_t need;
 
-		// A sticky tuple takes its K queries back to back, an interval keeps to the few tuples that it needs.
+		// A sticky tuple takes its K queries back to back, an interval keeps to the few tuples that
+		// it needs.
 		if (cohort->policy.kind == FLOW_POLICY_INTERVAL) {
 			double used = flow_policy_tuples(&cohort->policy, rate);
 
 			tuples = used < (double)tuples ? (uint64_t)used : tuples;
 		}
-		need = match_depth(rate, options->timeouts[0], (uint32_t)tuples, policy_is_random(cohort->policy.kind),
-				   cohort->queries_in_flight);
+		need = match_depth(rate, options->timeouts[0], (uint32_t)tuples,
+		                   policy_is_random(cohort->policy.kind), cohort->queries_in_flight);
 		if (cohort->policy.kind == FLOW_POLICY_STICKY && need < cohort->policy.queries_per_use &&
 		    cohort->queries_in_flight == 0) {
 			need = (uint32_t)fixed_power_of_two(cohort->policy.queries_per_use);
@@ -52,20 +53,23 @@ static uint32_t table_capacity(const struct worker_team_options *options)
 	uint32_t capacity = match_capacity(options->size_rate / options->senders, options->timeouts[0]);
 
 	if (options->window > 0) {
-		uint32_t window = (uint32_t)fixed_power_of_two(options->window / options->senders + 2 * WORKER_BURST);
+		uint32_t window =
+		        (uint32_t)fixed_power_of_two(options->window / options->senders + 2 * WORKER_BURST);
 
 		capacity = window > capacity ? window : capacity;
 	}
 	return capacity;
 }
 
-static int shape_init(const struct worker_team_options *options, struct stats_shape *shape, struct error *error)
+static int shape_init(const struct worker_team_options *options, struct stats_shape *shape,
+                      struct error *error)
 {
-	return stats_shape_init(shape, options->cohort_count, options->timeouts, options->timeout_count, options->start,
-				options->interval, options->duration, error);
+	return stats_shape_init(shape, options->cohort_count, options->timeouts, options->timeout_count,
+	                        options->start, options->interval, options->duration, error);
 }
 
-int worker_team_memory(const struct worker_team_options *options, struct worker_memory *out, struct error *error)
+int worker_team_memory(const struct worker_team_options *options, struct worker_memory *out,
+                       struct error *error)
 {
 	uint64_t tuples = flow_space_tuples(options->cohorts, options->cohort_count);
 	struct stats_shape shape;
@@ -78,18 +82,19 @@ int worker_team_memory(const struct worker_team_options *options, struct worker_
 	out->space = flow_space_memory(options->cohorts, options->cohort_count);
 	out->ledger = flow_ledger_memory(tuples) + flow_spells_memory(tuples);
 	out->tables = tuples * table_depth(options, options->senders) * sizeof(struct match_slot) +
-		      (uint64_t)options->senders * table_capacity(options) * sizeof(uint32_t);
+	              (uint64_t)options->senders * table_capacity(options) * sizeof(uint32_t);
 	for (unsigned i = 0; i < options->cohort_count; i++) {
 		out->pickers += flow_picker_memory(options->cohorts[i].policy.kind,
-						   (uint32_t)flow_space_tuples(&options->cohorts[i], 1));
+		                                   (uint32_t)flow_space_tuples(&options->cohorts[i], 1));
 	}
 	out->counters = stats_memory(&shape, options->senders, 1);
 	return 0;
 }
 
-// One policy option set a picker: seeds differ by worker and cohort, so that no two draw the same tuples in step.
-static int make_cohorts(struct worker_team *team, const struct worker_team_options *options, struct worker_sender *sender,
-			struct error *error)
+// One policy option set a picker: seeds differ by worker and cohort, so that no two draw the same tuples in
+// step.
+static int make_cohorts(struct worker_team *team, const struct worker_team_options *options,
+                        struct worker_sender *sender, struct error *error)
 {
 	double shares[FLOW_COHORTS_MAX];
 
@@ -102,9 +107,12 @@ static int make_cohorts(struct worker_team *team, const struct worker_team_optio
 		struct flow_policy_options policy = options->cohorts[i].policy;
 		int rc;
 
-		policy.seed = random_mix(policy.seed ^ random_mix(options->seed + sender->number * FLOW_COHORTS_MAX + i));
-		rc = flow_picker_create(&sender->cohorts[i].picker, &policy, flow_space_first(team->space, sender->number, i),
-					flow_space_count(team->space, sender->number, i), team->ledger.sent, options->start, error);
+		policy.seed = random_mix(policy.seed ^
+		                         random_mix(options->seed + sender->number * FLOW_COHORTS_MAX + i));
+		rc = flow_picker_create(&sender->cohorts[i].picker, &policy,
+		                        flow_space_first(team->space, sender->number, i),
+		                        flow_space_count(team->space, sender->number, i), team->ledger.sent,
+		                        options->start, error);
 		if (rc < 0) {
 			return rc;
 		}
@@ -128,15 +136,15 @@ static void fill_template(struct rte_mempool *pool, void *opaque, void *object, 
 }
 
 static int make_sender(struct worker_team *team, const struct worker_team_options *options, unsigned number,
-		       uint32_t depth, struct error *error)
+                       uint32_t depth, struct error *error)
 {
 	struct worker_sender *sender = &team->senders[number];
 	uint32_t first = flow_space_first(team->space, number, 0);
 	uint32_t end = flow_space_first(team->space, number, options->cohort_count - 1) +
-		       flow_space_count(team->space, number, options->cohort_count - 1);
+	               flow_space_count(team->space, number, options->cohort_count - 1);
 	uint64_t query_limit = options->query_limit;
 	int rc = match_table_init(&team->tables[number], first, end - first, depth, table_capacity(options),
-				  options->timeouts[0], error);
+	                          options->timeouts[0], error);
 
 	if (rc == 0) {
 		rc = stats_sender_init(&team->sender_stats[number], &team->shape, error);
@@ -155,12 +163,17 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 	sender->table = &team->tables[number];
 	sender->ledger = team->ledger.sent;
 	sender->stats = &team->sender_stats[number];
-	sender->window = options->window > 0 ? load_window_share(options->window, number, options->senders) : 0;
+	sender->window =
+	        options->window > 0 ? load_window_share(options->window, number, options->senders) : 0;
 	sender->paced = options->profile != NULL;
-	sender->burst = sender->paced ? load_pacer_burst(load_profile_peak(options->profile) / options->senders) : WORKER_BURST;
-	sender->query_limit =
-		query_limit == UINT64_MAX ? UINT64_MAX : load_window_share(query_limit, number, options->senders);
-	sender->question = options->queries->generated != DNS_GENERATED_NONE ? number : number % options->queries->count;
+	sender->burst = sender->paced
+	                        ? load_pacer_burst(load_profile_peak(options->profile) / options->senders)
+	                        : WORKER_BURST;
+	sender->query_limit = query_limit == UINT64_MAX
+	                              ? UINT64_MAX
+	                              : load_window_share(query_limit, number, options->senders);
+	sender->question =
+	        options->queries->generated != DNS_GENERATED_NONE ? number : number % options->queries->count;
 	sender->question_stride = options->senders;
 	sender->end = options->duration == NS_NEVER ? NS_NEVER : options->start + options->duration;
 	sender->patience = options->patience;
@@ -172,12 +185,14 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 		rte_mempool_obj_iter(sender->pool, fill_template, sender);
 	}
 	if (sender->paced) {
-		load_pacer_init(&sender->pacer, options->profile, number, options->senders, options->start, options->max_lag);
+		load_pacer_init(&sender->pacer, options->profile, number, options->senders, options->start,
+		                options->max_lag);
 	}
 	return make_cohorts(team, options, sender, error);
 }
 
-static int make_receiver(struct worker_team *team, const struct worker_team_options *options, struct error *error)
+static int make_receiver(struct worker_team *team, const struct worker_team_options *options,
+                         struct error *error)
 {
 	struct worker_receiver *receiver = &team->receiver;
 
@@ -213,7 +228,8 @@ static void *aligned_zeroed(size_t count, size_t size)
 	return memory;
 }
 
-int worker_team_create(struct worker_team **out, const struct worker_team_options *options, struct error *error)
+int worker_team_create(struct worker_team **out, const struct worker_team_options *options,
+                       struct error *error)
 {
 	struct worker_team *team = (struct worker_team *)aligned_zeroed(1, sizeof(*team));
 	int rc = -ENOMEM;
@@ -225,9 +241,12 @@ int worker_team_create(struct worker_team **out, const struct worker_team_option
 	team->sender_count = options->senders;
 	team->senders = (struct worker_sender *)aligned_zeroed(options->senders, sizeof(*team->senders));
 	team->tables = (struct match_table *)aligned_zeroed(options->senders, sizeof(*team->tables));
-	team->sender_stats = (struct stats_sender *)aligned_zeroed(options->senders, sizeof(*team->sender_stats));
-	team->receiver.links = (struct worker_link *)aligned_zeroed(options->senders, sizeof(*team->receiver.links));
-	if (team->senders == NULL || team->tables == NULL || team->sender_stats == NULL || team->receiver.links == NULL) {
+	team->sender_stats =
+	        (struct stats_sender *)aligned_zeroed(options->senders, sizeof(*team->sender_stats));
+	team->receiver.links =
+	        (struct worker_link *)aligned_zeroed(options->senders, sizeof(*team->receiver.links));
+	if (team->senders == NULL || team->tables == NULL || team->sender_stats == NULL ||
+	    team->receiver.links == NULL) {
 		error_set(error, -ENOMEM, "no memory for %u workers", options->senders);
 		goto fail;
 	}
@@ -239,7 +258,8 @@ int worker_team_create(struct worker_team **out, const struct worker_team_option
 	if (rc < 0) {
 		goto fail;
 	}
-	rc = flow_space_create(&team->space, options->cohorts, options->cohort_count, options->senders, error);
+	rc = flow_space_create(&team->space, options->cohorts, options->cohort_count, options->senders,
+	                       error);
 	if (rc < 0) {
 		goto fail;
 	}
@@ -251,7 +271,8 @@ int worker_team_create(struct worker_team **out, const struct worker_team_option
 		goto fail;
 	}
 	if (options->control_pool != NULL) {
-		team->control = rte_ring_create("control", CONTROL_FRAMES, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+		team->control = rte_ring_create("control", CONTROL_FRAMES, SOCKET_ID_ANY,
+		                                RING_F_SP_ENQ | RING_F_SC_DEQ);
 		if (team->control == NULL) {
 			rc = error_set(error, -ENOMEM, "no memory for the control ring; raise --memory");
 			goto fail;
@@ -328,7 +349,7 @@ uint64_t worker_team_in_flight(const struct worker_team *team)
 
 	for (unsigned i = 0; i < team->sender_count; i++) {
 		count += team->senders[i].sent -
-			 atomic_load_explicit(&team->receiver.links[i].completed, memory_order_acquire);
+		         atomic_load_explicit(&team->receiver.links[i].completed, memory_order_acquire);
 	}
 	return count;
 }

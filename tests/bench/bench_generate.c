@@ -1,5 +1,5 @@
-// Tracked queries a second on one TX lcore into net_null, with the RX lcore expiring them: the generator's own cost. Prints one line of
-// JSON a round; scripts/bench sets it beside testpmd.
+// Tracked queries a second on one TX lcore into net_null, with the RX lcore expiring them: the generator's
+// own cost. Prints one line of JSON a round; scripts/bench sets it beside testpmd.
 
 #include <rte_cycles.h>
 #include <rte_dev.h>
@@ -49,7 +49,8 @@ static uint16_t open_null(struct rte_mempool *pool)
 	uint16_t port;
 
 	if (rte_dev_probe("net_null0,size=86") < 0 || rte_eth_dev_get_port_by_name("net_null0", &port) < 0 ||
-	    rte_eth_dev_configure(port, 1, 1, &config) < 0 || rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, pool) < 0 ||
+	    rte_eth_dev_configure(port, 1, 1, &config) < 0 ||
+	    rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, pool) < 0 ||
 	    rte_eth_tx_queue_setup(port, 0, 512, 0, NULL) < 0 || rte_eth_dev_start(port) < 0) {
 		return UINT16_MAX;
 	}
@@ -73,21 +74,37 @@ int main(int count, char **arguments)
 	struct load_profile profile;
 	ns_t timeout = 20 * NS_PER_MS;
 	struct worker_team_options options = {
-		.cohorts = &cohort, .cohort_count = 1, .senders = 1, .profile = &profile, .query_limit = UINT64_MAX,
-		.size_rate = 60e6, .timeouts = &timeout, .timeout_count = 1, .start = NS_PER_SEC, .duration = NS_NEVER,
-		.interval = NS_PER_SEC, .max_lag = NS_PER_SEC, .patience = NS_PER_SEC, .seed = 1, .receive_queues = 0,
-		.header = {.source_mac = {2, 0, 0, 0, 0, 1}, .destination_mac = {2, 0, 0, 0, 0, 2}, .vlan = PACKET_VLAN_NONE,
-			   .destination_port = 53},
+	        .cohorts = &cohort,
+	        .cohort_count = 1,
+	        .senders = 1,
+	        .profile = &profile,
+	        .query_limit = UINT64_MAX,
+	        .size_rate = 60e6,
+	        .timeouts = &timeout,
+	        .timeout_count = 1,
+	        .start = NS_PER_SEC,
+	        .duration = NS_NEVER,
+	        .interval = NS_PER_SEC,
+	        .max_lag = NS_PER_SEC,
+	        .patience = NS_PER_SEC,
+	        .seed = 1,
+	        .receive_queues = 0,
+	        .header = {.source_mac = {2, 0, 0, 0, 0, 1},
+	                   .destination_mac = {2, 0, 0, 0, 0, 2},
+	                   .vlan = PACKET_VLAN_NONE,
+	                   .destination_port = 53},
 	};
 	struct dns_query_set *queries;
 	struct stats_snapshot snapshot;
 	uint64_t begin, end;
 
 	query_options.edns = true;
-	if (used < 0 || dns_query_set_parse(&queries, "bench", file, strlen(file), &query_options, &error) < 0 ||
+	if (used < 0 ||
+	    dns_query_set_parse(&queries, "bench", file, strlen(file), &query_options, &error) < 0 ||
 	    address_range_parse(range_text, true, &range, &error) < 0 ||
 	    flow_ports_parse(&cohort.ports, ports, &error) < 0 ||
-	    flow_policy_parse(policy, &cohort.policy.kind, &error) < 0 || load_profile_parse(&profile, "max", "", &error) < 0) {
+	    flow_policy_parse(policy, &cohort.policy.kind, &error) < 0 ||
+	    load_profile_parse(&profile, "max", "", &error) < 0) {
 		return die(&error);
 	}
 	address_parse("10.96.0.10", &options.header.destination);
@@ -114,10 +131,12 @@ int main(int count, char **arguments)
 	atomic_store(&bench.leave, true);
 	rte_eal_mp_wait_lcore();
 	worker_team_snapshot(bench.team, &snapshot, bench_now(&bench));
-	printf("{\"queries_per_second\": %.0f, \"sent\": %llu, \"lost\": %llu, \"throttled_table\": %llu, \"throttled_flight\": %llu, "
+	printf("{\"queries_per_second\": %.0f, \"sent\": %llu, \"lost\": %llu, \"throttled_table\": %llu, "
+	       "\"throttled_flight\": %llu, "
 	       "\"cycles_per_query\": %.1f}\n",
-	       (double)snapshot.total.sent * (double)bench.tsc_hz / (double)(end - begin), (unsigned long long)snapshot.total.sent,
-	       (unsigned long long)snapshot.total.lost, (unsigned long long)snapshot.sender[STATS_THROTTLED_TABLE],
+	       (double)snapshot.total.sent * (double)bench.tsc_hz / (double)(end - begin),
+	       (unsigned long long)snapshot.total.sent, (unsigned long long)snapshot.total.lost,
+	       (unsigned long long)snapshot.sender[STATS_THROTTLED_TABLE],
 	       (unsigned long long)snapshot.sender[STATS_THROTTLED_FLIGHT],
 	       (double)(end - begin) / (double)snapshot.total.sent);
 	return 0;

@@ -37,7 +37,7 @@ static void live(struct world *world, ns_t rest, ns_t dead_from, ns_t dead_to, n
 		for (; expired + TIMEOUT <= now; expired++) {
 			if (expired % rest == 0 && expired >= dead_from && expired < dead_to) {
 				flow_spells_lost(&world->spells, &world->answered, 0, expired);
-				flow_answered_loss(&world->answered, expired);
+				flow_answered_loss(&world->answered, (uint16_t)(expired / rest), expired);
 			}
 		}
 	}

@@ -306,6 +306,24 @@ static void every_reuse_age_falls_in_one_readable_row(void **state)
 	}
 }
 
+static void texts_of_users_stay_on_their_line(void **state)
+{
+	static const struct scenario_record record = {.kind = SCENARIO_EXEC, .text = "first\nsecond\033[31m"};
+	struct run run;
+	char *text;
+
+	(void)state;
+	run_all_lost(&run);
+	run.plan.description = "two\nlines";
+	run.input.records = &record;
+	run.input.record_count = 1;
+	text = text_of(&run, 0);
+	assert_non_null(strstr(text, "example: two lines\n"));
+	assert_non_null(strstr(text, "---- 0.000 s: first second [31m\n"));
+	free(text);
+	run_release(&run);
+}
+
 static void a_full_device_is_an_error(void **state)
 {
 	FILE *full = fopen("/dev/full", "we");
@@ -336,6 +354,7 @@ int main(void)
 	        cmocka_unit_test(a_contradiction_comes_before_everything_else),
 	        cmocka_unit_test(a_long_run_folds_its_time_line_and_keeps_every_query),
 	        cmocka_unit_test(every_reuse_age_falls_in_one_readable_row),
+	        cmocka_unit_test(texts_of_users_stay_on_their_line),
 	        cmocka_unit_test(a_full_device_is_an_error),
 	};
 

@@ -2,17 +2,18 @@
 
 #include <assert.h>
 #include <rte_eth_ring.h>
-#include <stdio.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
 #include <rte_udp.h>
+#include <stdio.h>
 #include <string.h>
 
 #define QUEUES 4
 
 static uint16_t opened[2] = {UINT16_MAX, UINT16_MAX};
 
-static uint16_t open_port(const char *name, struct rte_ring **rx, struct rte_ring **tx, unsigned queues, struct rte_mempool *pool)
+static uint16_t open_port(const char *name, struct rte_ring **rx, struct rte_ring **tx, unsigned queues,
+                          struct rte_mempool *pool)
 {
 	struct rte_eth_conf config = {0};
 	int id = rte_eth_from_rings(name, rx, queues, tx, queues, 0);
@@ -178,7 +179,7 @@ static void reply(struct peer *peer, const struct rte_mbuf *query, ns_t now)
 	}
 	if (chance(peer, peer->faults.corrupt)) {
 		rte_pktmbuf_mtod(mbuf, uint8_t *)[random_below(&peer->random, mbuf->data_len)] ^=
-			(uint8_t)(1u << random_below(&peer->random, 8));
+		        (uint8_t)(1u << random_below(&peer->random, 8));
 	}
 	if (chance(peer, peer->faults.truncate)) {
 		mbuf->data_len = (uint16_t)random_below(&peer->random, mbuf->data_len);
@@ -205,7 +206,8 @@ void peer_step(struct peer *peer, ns_t now)
 	for (unsigned i = 0; i < peer->held_count; i++) {
 		uint16_t queue = (uint16_t)(i % peer->queue_count);
 
-		if (peer->held[i].due > now || rte_eth_tx_burst(peer->port, queue, &peer->held[i].mbuf, 1) == 0) {
+		if (peer->held[i].due > now ||
+		    rte_eth_tx_burst(peer->port, queue, &peer->held[i].mbuf, 1) == 0) {
 			peer->held[kept++] = peer->held[i];
 		}
 	}

@@ -1,6 +1,6 @@
 #pragma once
-// A scripted DNS peer at the other end of a pair of rings: answers each query, with faults as told. Virtual time, one thread. It counts
-// what it did, so that a test can compare.
+// A scripted DNS peer at the other end of a pair of rings: answers each query, with faults as told. Virtual
+// time, one thread. It counts what it did, so that a test can compare.
 
 #include "base/random.h"
 #include "base/units.h"
@@ -16,12 +16,12 @@ struct peer_faults {
 	double duplicate;   ///< the reply comes twice
 	double delay_share; ///< the reply comes after `delay`
 	ns_t delay;
-	double truncate;    ///< the frame is cut short
-	double corrupt;     ///< one octet is flipped
-	double spoof;       ///< a reply with another id comes as well
-	double wrong_source;///< the reply comes from another address
-	double refuse;      ///< ICMP port unreachable in place of a reply
-	double requestion;  ///< the reply has another question
+	double truncate;     ///< the frame is cut short
+	double corrupt;      ///< one octet is flipped
+	double spoof;        ///< a reply with another id comes as well
+	double wrong_source; ///< the reply comes from another address
+	double refuse;       ///< ICMP port unreachable in place of a reply
+	double requestion;   ///< the reply has another question
 };
 
 struct peer {

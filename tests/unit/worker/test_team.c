@@ -1,4 +1,5 @@
-// The whole data path but for the lcores: a team sends into a ring port, a scripted peer answers with faults, under a virtual clock.
+// The whole data path but for the lcores: a team sends into a ring port, a scripted peer answers with faults,
+// under a virtual clock.
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,37 +53,40 @@ static void run_prepare(struct run *run, unsigned senders, double rate, ns_t dur
 	memset(run, 0, sizeof(*run));
 	must(dns_query_set_parse(&run->queries, "test", file, strlen(file), &query_options, &error), &error);
 	must(address_range_parse("10.0.0.0/28", true, &run->range, &error), &error);
-	run->cohorts[0] = (struct flow_cohort_options){
-		.name = "default", .share = 1, .ranges = &run->range, .range_count = 1, .policy = {.kind = FLOW_POLICY_RANDOM}};
+	run->cohorts[0] = (struct flow_cohort_options){.name = "default",
+	                                               .share = 1,
+	                                               .ranges = &run->range,
+	                                               .range_count = 1,
+	                                               .policy = {.kind = FLOW_POLICY_RANDOM}};
 	must(flow_ports_parse(&run->cohorts[0].ports, "1024-2047", &error), &error);
 	must(load_profile_constant(&run->profile, rate, NS_NEVER, &error), &error);
 	run->timeouts[0] = NS_PER_SEC;
 	run->timeouts[1] = 500 * NS_PER_MS;
 	run->options = (struct worker_team_options){
-		.cohorts = run->cohorts,
-		.cohort_count = 1,
-		.senders = senders,
-		.queries = run->queries,
-		.header = {.source_mac = {2, 0, 0, 0, 0, 1},
-			   .destination_mac = {2, 0, 0, 0, 0, 2},
-			   .vlan = PACKET_VLAN_NONE,
-			   .destination_port = 53},
-		.profile = &run->profile,
-		.query_limit = UINT64_MAX,
-		.size_rate = rate,
-		.timeouts = run->timeouts,
-		.timeout_count = 2,
-		.start = START,
-		.duration = duration,
-		.interval = 100 * NS_PER_MS,
-		.max_lag = 10 * NS_PER_MS,
-		.patience = 100 * NS_PER_MS,
-		.seed = 1,
-		.port = generator_port,
-		.receive_queues = (uint16_t)senders,
-		.verify = WORKER_VERIFY_STRICT,
-		.pools = pools,
-		.control_pool = control_pool,
+	        .cohorts = run->cohorts,
+	        .cohort_count = 1,
+	        .senders = senders,
+	        .queries = run->queries,
+	        .header = {.source_mac = {2, 0, 0, 0, 0, 1},
+	                   .destination_mac = {2, 0, 0, 0, 0, 2},
+	                   .vlan = PACKET_VLAN_NONE,
+	                   .destination_port = 53},
+	        .profile = &run->profile,
+	        .query_limit = UINT64_MAX,
+	        .size_rate = rate,
+	        .timeouts = run->timeouts,
+	        .timeout_count = 2,
+	        .start = START,
+	        .duration = duration,
+	        .interval = 100 * NS_PER_MS,
+	        .max_lag = 10 * NS_PER_MS,
+	        .patience = 100 * NS_PER_MS,
+	        .seed = 1,
+	        .port = generator_port,
+	        .receive_queues = (uint16_t)senders,
+	        .verify = WORKER_VERIFY_STRICT,
+	        .pools = pools,
+	        .control_pool = control_pool,
 	};
 	must(address_parse("10.96.0.10", &run->options.header.destination), &error);
 	peer_open(&peer, &generator_port, senders);
@@ -114,7 +118,8 @@ static void step(struct run *run)
 	worker_receiver_step(&run->team->receiver, run->now);
 }
 
-// Run to the end of sending and one timeout of drain, in steps of `quantum`; check the identity every 97 steps.
+// Run to the end of sending and one timeout of drain, in steps of `quantum`; check the identity every 97
+// steps.
 static void run_through(struct run *run, ns_t quantum)
 {
 	unsigned steps = 0;
@@ -242,22 +247,23 @@ static void any_mixture_of_faults_keeps_the_accounts(void **state)
 		struct run run;
 
 		random_seed(&random, seed, 0);
-		run_prepare(&run, 1 + (unsigned)random_below(&random, 3), 2000 + 18000 * random_double(&random), NS_PER_SEC);
+		run_prepare(&run, 1 + (unsigned)random_below(&random, 3),
+		            2000 + 18000 * random_double(&random), NS_PER_SEC);
 		run.cohorts[0].policy.kind = (enum flow_policy)(random_below(&random, 3));
 		run.options.window = random_below(&random, 2) == 0 ? 0 : 50 + random_below(&random, 2000);
 		run_create(&run);
 		random_seed(&peer.random, seed, 1);
 		peer.faults = (struct peer_faults){
-			.drop = 0.2 * random_double(&random),
-			.duplicate = 0.3 * random_double(&random),
-			.delay_share = 0.5 * random_double(&random),
-			.delay = (ns_t)(2e9 * random_double(&random)) + 1,
-			.truncate = 0.1 * random_double(&random),
-			.corrupt = 0.2 * random_double(&random),
-			.spoof = 0.2 * random_double(&random),
-			.wrong_source = 0.1 * random_double(&random),
-			.refuse = 0.1 * random_double(&random),
-			.requestion = 0.1 * random_double(&random),
+		        .drop = 0.2 * random_double(&random),
+		        .duplicate = 0.3 * random_double(&random),
+		        .delay_share = 0.5 * random_double(&random),
+		        .delay = (ns_t)(2e9 * random_double(&random)) + 1,
+		        .truncate = 0.1 * random_double(&random),
+		        .corrupt = 0.2 * random_double(&random),
+		        .spoof = 0.2 * random_double(&random),
+		        .wrong_source = 0.1 * random_double(&random),
+		        .refuse = 0.1 * random_double(&random),
+		        .requestion = 0.1 * random_double(&random),
 		};
 		run_through(&run, 50 * NS_PER_US);
 		assert_int_equal(run.snapshot.total.outstanding, 0);
@@ -319,8 +325,9 @@ static void a_full_port_drops_what_never_left_and_says_so(void **state)
 
 static int start(void **state)
 {
-	static char program[] = "test", huge[] = "--no-huge", shconf[] = "--no-shconf", pci[] = "--no-pci", memory[] = "-m",
-		    size[] = "256", prefix[] = "--file-prefix=test-team", lcores[] = "--lcores=0", level[] = "--log-level=*:error";
+	static char program[] = "test", huge[] = "--no-huge", shconf[] = "--no-shconf", pci[] = "--no-pci",
+	            memory[] = "-m", size[] = "256", prefix[] = "--file-prefix=test-team",
+	            lcores[] = "--lcores=0", level[] = "--log-level=*:error";
 	char *arguments[] = {program, huge, shconf, pci, memory, size, prefix, lcores, level, NULL};
 
 	(void)state;
@@ -341,16 +348,16 @@ static int start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_query_to_a_sound_server_is_answered),
-		cmocka_unit_test(several_senders_share_the_work),
-		cmocka_unit_test(a_mute_server_loses_everything_and_nothing_is_outstanding),
-		cmocka_unit_test(refusals_are_refusals),
-		cmocka_unit_test(replies_from_elsewhere_answer_nothing),
-		cmocka_unit_test(late_replies_do_not_undo_a_loss),
-		cmocka_unit_test(any_mixture_of_faults_keeps_the_accounts),
-		cmocka_unit_test(a_window_bounds_what_is_in_flight),
-		cmocka_unit_test(a_limit_of_queries_ends_the_run),
-		cmocka_unit_test(a_full_port_drops_what_never_left_and_says_so),
+	        cmocka_unit_test(every_query_to_a_sound_server_is_answered),
+	        cmocka_unit_test(several_senders_share_the_work),
+	        cmocka_unit_test(a_mute_server_loses_everything_and_nothing_is_outstanding),
+	        cmocka_unit_test(refusals_are_refusals),
+	        cmocka_unit_test(replies_from_elsewhere_answer_nothing),
+	        cmocka_unit_test(late_replies_do_not_undo_a_loss),
+	        cmocka_unit_test(any_mixture_of_faults_keeps_the_accounts),
+	        cmocka_unit_test(a_window_bounds_what_is_in_flight),
+	        cmocka_unit_test(a_limit_of_queries_ends_the_run),
+	        cmocka_unit_test(a_full_port_drops_what_never_left_and_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

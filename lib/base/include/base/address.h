@@ -1,5 +1,6 @@
 #pragma once
-// IP addresses and contiguous ranges of them, IPv4 and IPv6 alike. Values, no ownership; pure functions, any thread.
+// IP addresses and contiguous ranges of them, IPv4 and IPv6 alike. Values, no ownership; pure functions, any
+// thread.
 
 #include "base/error.h"
 
@@ -16,7 +17,8 @@ enum address_family {
 	ADDRESS_IPV6 = 6,
 };
 
-/** An address in network byte order. IPv4 uses the first four bytes; the rest are zero, so memcmp compares. */
+/** An address in network byte order. IPv4 uses the first four bytes; the rest are zero, so memcmp compares.
+ */
 struct address {
 	uint8_t family; ///< enum address_family
 	uint8_t bytes[16];
@@ -46,20 +48,22 @@ bool address_equal(const struct address *a, const struct address *b);
 struct address address_add(const struct address *address, uint64_t offset);
 
 /**
- * `address` - `first` when both have one family, address >= first and the difference is below 2^64. Returns true and the
- * difference, else false.
+ * `address` - `first` when both have one family, address >= first and the difference is below 2^64. Returns
+ * true and the difference, else false.
  */
 bool address_subtract(const struct address *address, const struct address *first, uint64_t *difference);
 
 /**
- * Parse "192.0.2.7", "192.0.2.0/24", "2001:db8::/96" or "192.0.2.10-192.0.2.20" into a range. Of an IPv4 prefix up to /30 the
- * network and broadcast addresses are left out when `hosts_only` is set (they can't be a host's source, RFC 1122 3.2.1.3); of
- * an IPv6 prefix up to /126 the subnet-router anycast address is (RFC 4291 2.6.1). Returns 0, or -EINVAL with the reason in
- * `error` (text only; the caller adds the place), -ERANGE above 2^32 addresses.
+ * Parse "192.0.2.7", "192.0.2.0/24", "2001:db8::/96" or "192.0.2.10-192.0.2.20" into a range. Of an IPv4
+ * prefix up to /30 the network and broadcast addresses are left out when `hosts_only` is set (they can't be a
+ * host's source, RFC 1122 3.2.1.3); of an IPv6 prefix up to /126 the subnet-router anycast address is (RFC
+ * 4291 2.6.1). Returns 0, or -EINVAL with the reason in `error` (text only; the caller adds the place),
+ * -ERANGE above 2^32 addresses.
  */
 int address_range_parse(const char *text, bool hosts_only, struct address_range *out, struct error *error);
 
-/** Parse "address/length" into an address (host bits kept) and a prefix length. No slash: the full length. 0 or -EINVAL. */
+/** Parse "address/length" into an address (host bits kept) and a prefix length. No slash: the full length. 0
+ * or -EINVAL. */
 int address_prefix_parse(const char *text, struct address *out, uint8_t *length);
 
 /** True when both addresses lie in the same prefix of `length` bits. */

@@ -1,6 +1,7 @@
 #pragma once
-// A bounded cursor over wire data with a sticky error: read or write twenty fields, check once. A failed access reads as zero,
-// writes nothing and marks the cursor for good. Borrows the buffer. Any thread, one owner a cursor.
+// A bounded cursor over wire data with a sticky error: read or write twenty fields, check once. A failed
+// access reads as zero, writes nothing and marks the cursor for good. Borrows the buffer. Any thread, one
+// owner a cursor.
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -92,7 +93,8 @@ static inline void cursor_put_u16(struct cursor *cursor, uint16_t value)
 
 static inline void cursor_put_u32(struct cursor *cursor, uint32_t value)
 {
-	uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
+	uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
+	                    (uint8_t)value};
 
 	cursor_put(cursor, bytes, sizeof(bytes));
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Fixed point: multiply-and-shift in place of a division by a number that is known at the start only. Pure functions, any
-// thread; the struct is read-only after its init.
+// Fixed point: multiply-and-shift in place of a division by a number that is known at the start only. Pure
+// functions, any thread; the struct is read-only after its init.
 
 #include <stdint.h>
 
@@ -14,8 +14,8 @@ struct fixed_ratio {
 static inline struct fixed_ratio fixed_ratio(uint64_t numerator, uint64_t denominator)
 {
 	return (struct fixed_ratio){
-		.whole = numerator / denominator,
-		.fraction = (uint64_t)((((unsigned __int128)(numerator % denominator)) << 64) / denominator),
+	        .whole = numerator / denominator,
+	        .fraction = (uint64_t)((((unsigned __int128)(numerator % denominator)) << 64) / denominator),
 	};
 }
 

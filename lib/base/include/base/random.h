@@ -1,6 +1,7 @@
 #pragma once
-// A seeded pseudo-random generator: xoshiro256** (Blackman, Vigna: "Scrambled linear pseudorandom number generators", 2021),
-// seeded by splitmix64. The same seed gives the same numbers on any machine. One owner a generator; not for secrets.
+// A seeded pseudo-random generator: xoshiro256** (Blackman, Vigna: "Scrambled linear pseudorandom number
+// generators", 2021), seeded by splitmix64. The same seed gives the same numbers on any machine. One owner a
+// generator; not for secrets.
 
 #include <stdint.h>
 
@@ -50,8 +51,8 @@ static inline uint64_t random_next(struct random *random)
 }
 
 /**
- * Uniform over [0, bound), bound >= 1, without a division: the high half of a 64x64-bit product (Lemire, "Fast random integer
- * generation in an interval", 2019). Its bias is below bound / 2^64.
+ * Uniform over [0, bound), bound >= 1, without a division: the high half of a 64x64-bit product (Lemire,
+ * "Fast random integer generation in an interval", 2019). Its bias is below bound / 2^64.
  */
 static inline uint64_t random_below(struct random *random, uint64_t bound)
 {

@@ -52,9 +52,9 @@ int config_set_option(struct config_builder *builder, const char *option, const 
                       struct error *error);
 
 /**
- * A setting as it stands, as text ("eth1", "true", "5s"): the value given, else the default; NULL when there
- * is neither or it is a list or an object. `path` is as in the reference ("port.interface"). Valid until the
- * builder changes.
+ * A text or a boolean setting as it stands ("eth1", "true"): the value given, else the default; NULL when
+ * there is neither, and for a value given as a number, a list or an object. `path` is as in the reference
+ * ("port.interface"). Valid until the builder changes.
  */
 const char *config_peek(const struct config_builder *builder, const char *path);
 

@@ -149,6 +149,8 @@ struct plan_output {
 	ns_t progress; ///< between two status lines; 0: none
 	bool verbose;
 	bool histogram; ///< print perf-tests' "#histogram" lines
+	char *ledger;   ///< NULL: not written
+	char *pcap;     ///< NULL: not written
 };
 
 struct plan_lcores {

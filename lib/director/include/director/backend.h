@@ -38,7 +38,7 @@ struct backend_options {
 	uint32_t weight; ///< below 2^31
 	enum backend_distribution distribution;
 	ns_t service_time;
-	ns_t delay;                   ///< of the way there and back, besides
+	ns_t delay;                    ///< of the way there and back, besides
 	uint32_t concurrency;          ///< queries at a time; 0 = any number. The capacity is concurrency /
 	                               ///< service_time
 	uint32_t queue;                ///< queries that may wait for a free place

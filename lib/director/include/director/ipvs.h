@@ -119,6 +119,9 @@ struct ipvs;
 /** Kernel defaults: 300 s, sysctls off, HZ 250, 1 Mi connections. */
 struct ipvs_options ipvs_options_default(void);
 
+/** Bytes that a director of these options holds once it has seen `flows` flows. */
+uint64_t ipvs_memory(const struct ipvs_options *options, uint64_t flows);
+
 /** Make a director with an empty table. Returns 0, -EINVAL, -ERANGE or -ENOMEM with the reason in `error`. */
 int ipvs_create(struct ipvs **out, const struct ipvs_options *options, struct error *error);
 

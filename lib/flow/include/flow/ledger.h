@@ -35,8 +35,9 @@ struct flow_answered {
 	uint32_t refused;
 	uint32_t late;           ///< answers after the timeout
 	uint32_t duplicate;      ///< answers after an answer
-	uint32_t wrong_source;   ///< answers from an address that is not the service
-	uint16_t lost_in_a_row;  ///< lost or refused since the latest answer
+	uint16_t wrong_source;   ///< answers from an address that is not the service; stays at 65535
+	uint16_t row_end;        ///< query id of the latest query lost or refused
+	uint16_t lost_in_a_row;  ///< queries lost or refused up to that one, in the order of sending
 	uint16_t longest_lost;   ///< the longest such row
 	uint16_t backend;        ///< who answered last: the caller's number; valid when backend_known is set
 	uint8_t backend_known;   ///< 0 until an answer named its backend
@@ -71,8 +72,15 @@ static inline uint16_t flow_sent_query(struct flow_sent *sent, ns_t now)
 	return sent->next_id++;
 }
 
-static inline void flow_answered_row(struct flow_answered *answered)
+// A loss is known only when its timeout has passed, and later queries may have been answered by then: that
+// two losses follow each other shows in their ids, which a tuple counts up. A row ends where an id is left
+// out.
+static inline void flow_answered_row(struct flow_answered *answered, uint16_t id)
 {
+	if (answered->lost_in_a_row == 0 || id != (uint16_t)(answered->row_end + 1)) {
+		answered->lost_in_a_row = 0;
+	}
+	answered->row_end = id;
 	answered->lost_in_a_row += answered->lost_in_a_row < UINT16_MAX;
 	if (answered->longest_lost < answered->lost_in_a_row) {
 		answered->longest_lost = answered->lost_in_a_row;
@@ -84,7 +92,6 @@ static inline void flow_answered_answer(struct flow_answered *answered, ns_t now
 {
 	answered->last_answered = now;
 	answered->answered++;
-	answered->lost_in_a_row = 0;
 	if (backend == FLOW_BACKEND_NONE) {
 		return;
 	}
@@ -95,22 +102,22 @@ static inline void flow_answered_answer(struct flow_answered *answered, ns_t now
 	answered->backend_known = 1;
 }
 
-/** RX: the query sent at `sent_at` is lost: its timeout has passed. */
-static inline void flow_answered_loss(struct flow_answered *answered, ns_t sent_at)
+/** RX: the query `id` sent at `sent_at` is lost: its timeout has passed. */
+static inline void flow_answered_loss(struct flow_answered *answered, uint16_t id, ns_t sent_at)
 {
 	if (answered->lost == 0) {
 		answered->first_lost = sent_at;
 	}
 	answered->last_lost = sent_at;
 	answered->lost++;
-	flow_answered_row(answered);
+	flow_answered_row(answered, id);
 }
 
-/** RX: an ICMP error answers a query. */
-static inline void flow_answered_refusal(struct flow_answered *answered)
+/** RX: an ICMP error answers the query `id`. */
+static inline void flow_answered_refusal(struct flow_answered *answered, uint16_t id)
 {
 	answered->refused++;
-	flow_answered_row(answered);
+	flow_answered_row(answered, id);
 }
 
 /** The backend of the latest answer that named one. */

@@ -60,5 +60,5 @@ void flow_spells_healed(struct flow_spells *spells, struct flow_answered *answer
  */
 static inline bool flow_answered_missed(const struct flow_answered *answered, ns_t sent_at, ns_t rest_end)
 {
-	return answered->lost_in_a_row > 0 || sent_at > answered->last_answered + rest_end;
+	return answered->last_lost > answered->last_answered || sent_at > answered->last_answered + rest_end;
 }

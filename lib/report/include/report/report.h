@@ -6,8 +6,10 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "evidence/evidence.h"
 #include "scenario/scenario.h"
 #include "stats/snapshot.h"
+#include "verdict/interval.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -19,7 +21,10 @@
 /** Room for a response code's name, terminator included. */
 #define REPORT_RCODE_TEXT_SIZE 32
 /** Room that holds any status line, terminator included. */
-#define REPORT_PROGRESS_SIZE 192
+#define REPORT_PROGRESS_SIZE 256
+
+/** Runs side by side, at the most. */
+#define REPORT_RUNS 63
 
 /** What is said about a cohort besides its numbers. */
 struct report_cohort {
@@ -27,6 +32,8 @@ struct report_cohort {
 	const char *policy; ///< name of its reuse policy
 	bool control;
 	uint64_t tuples; ///< 0: not known
+	/** How its losses at the largest timeout fall on its tuples; all 0: not known. */
+	struct verdict_clusters clusters;
 };
 
 /** What is said about the plan. Strings may be NULL. */
@@ -83,6 +90,8 @@ struct report_input {
 	unsigned record_count;
 	/** Name of a response code, as dns_rcode_name() has it; NULL: numbers. */
 	const char *(*rcode_name)(uint16_t rcode, char *buffer);
+	const struct evidence *evidence; ///< NULL: none was gathered, and there is no verdict
+	const struct verdict *verdict;
 	const struct report_count *director; ///< NULL: there was none
 	unsigned director_count;
 };
@@ -148,6 +157,6 @@ int report_json_check(const json_t *result, const char *source, struct error *er
 
 /**
  * Write runs side by side: rows sent, completed and lost for each timeout, one column a run. `results` have
- * passed report_json_check(). Returns 0, -EIO or -ENOMEM.
+ * passed report_json_check(). Returns 0, -E2BIG above REPORT_RUNS runs, -EIO or -ENOMEM.
  */
 int report_side_by_side(const json_t *const *results, const char *const *titles, unsigned count, FILE *file);

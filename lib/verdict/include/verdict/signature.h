@@ -110,6 +110,9 @@ struct verdict {
 /** A signature's name in a report ("removed server, entries kept"). */
 const char *verdict_signature_name(enum verdict_signature signature);
 
+/** What its test tries to reject, as one sentence. */
+const char *verdict_signature_null(enum verdict_signature signature);
+
 /** Judge a run. Returns 0; -EINVAL when the evidence contradicts itself (with the reason); -ENOMEM. */
 int verdict_judge(const struct verdict_evidence *evidence, const struct verdict_options *options,
                   struct verdict *out, struct error *error);

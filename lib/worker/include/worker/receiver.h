@@ -1,7 +1,7 @@
 #pragma once
-// The receiving side: from frame to outcome. One receiver belongs to one RX lcore, which alone calls worker_receiver_step(). It polls
-// its queues of the port, ends the queries of the senders it serves, and writes their side of the in-flight tables, the tuples'
-// `flow_answered` records and its stats_receiver.
+// The receiving side: from frame to outcome. One receiver belongs to one RX lcore, which alone calls
+// worker_receiver_step(). It polls its queues of the port, ends the queries of the senders it serves, and
+// writes their side of the in-flight tables, the tuples' `flow_answered` records and its stats_receiver.
 
 #include "base/address.h"
 #include "base/units.h"
@@ -37,7 +37,8 @@ enum worker_verify {
 /** One sender that a receiver serves. */
 struct worker_link {
 	struct match_table *table;
-	_Atomic uint64_t completed __attribute__((aligned(64))); ///< queries that ended; the sender's closed loop reads it
+	_Atomic uint64_t completed
+	        __attribute__((aligned(64))); ///< queries that ended; the sender's closed loop reads it
 };
 
 struct worker_early {

@@ -1,7 +1,8 @@
 #pragma once
 // The sending side of a worker: from due time to wire. One sender belongs to one TX lcore, which alone calls
-// worker_sender_step(); the main lcore creates and frees it and may call worker_sender_stop() from outside. A sender writes its
-// tuples' `flow_sent` records, its side of the in-flight table and its stats_sender; it reads the receiver's `completed`.
+// worker_sender_step(); the main lcore creates and frees it and may call worker_sender_stop() from outside. A
+// sender writes its tuples' `flow_sent` records, its side of the in-flight table and its stats_sender; it
+// reads the receiver's `completed`.
 
 #include "base/error.h"
 #include "base/random.h"
@@ -26,7 +27,8 @@
 /** Frames of one burst, at the most: a ring's and a NIC's usual batch. */
 #define WORKER_BURST 32
 
-/** How many tuples a sender tries for one query before it waits: a full tuple must not cost unbounded time. */
+/** How many tuples a sender tries for one query before it waits: a full tuple must not cost unbounded time.
+ */
 #define WORKER_TUPLE_TRIES 16
 
 /** One cohort on one sender. */
@@ -49,7 +51,8 @@ struct worker_sender {
 	unsigned number; ///< worker number, 0..
 	bool resident;   ///< the pool's frames hold header and payload already: only what varies is written
 	struct rte_mempool *pool;
-	struct rte_ring *control; ///< frames that the receiver wants sent (ARP, ND, echo); NULL: another sender's job
+	struct rte_ring
+	        *control; ///< frames that the receiver wants sent (ARP, ND, echo); NULL: another sender's job
 	const struct flow_space *space;
 	const struct dns_query_set *queries;
 	const struct packet_header *header;
@@ -58,13 +61,13 @@ struct worker_sender {
 	struct stats_sender *stats;
 	struct worker_cohort *cohorts;
 	unsigned cohort_count;
-	uint64_t window;           ///< closed loop: queries in flight at most; 0: open loop
-	bool paced;                ///< a rate applies
-	unsigned burst;            ///< frames handed over at once, at most: 1 at low rates
-	uint64_t query_limit;      ///< this sender's share, UINT64_MAX: none
-	uint32_t question_stride;  ///< workers take every n-th line of the query file
-	ns_t end;                  ///< no query is sent from then on
-	ns_t patience;             ///< how long frames may wait for a port that takes none
+	uint64_t window;                   ///< closed loop: queries in flight at most; 0: open loop
+	bool paced;                        ///< a rate applies
+	unsigned burst;                    ///< frames handed over at once, at most: 1 at low rates
+	uint64_t query_limit;              ///< this sender's share, UINT64_MAX: none
+	uint32_t question_stride;          ///< workers take every n-th line of the query file
+	ns_t end;                          ///< no query is sent from then on
+	ns_t patience;                     ///< how long frames may wait for a port that takes none
 	const _Atomic uint64_t *completed; ///< queries of this sender that ended, written by the receiver
 	const _Atomic bool *stop;
 
@@ -85,11 +88,13 @@ struct worker_sender {
 };
 
 /**
- * Do what is due at `now`: send up to WORKER_BURST queries. Returns how many frames the port took. `now` never goes back.
+ * Do what is due at `now`: send up to WORKER_BURST queries. Returns how many frames the port took. `now`
+ * never goes back.
  */
 unsigned worker_sender_step(struct worker_sender *sender, ns_t now);
 
-/** When worker_sender_step() has something to do next, as far as the sender knows; NS_NEVER when only a reply can tell. */
+/** When worker_sender_step() has something to do next, as far as the sender knows; NS_NEVER when only a reply
+ * can tell. */
 ns_t worker_sender_next(const struct worker_sender *sender, ns_t now);
 
 /** After the last step: withdraw what never left. The sender's lcore, or the main one when that has ended. */

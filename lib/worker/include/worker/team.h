@@ -1,7 +1,7 @@
 #pragma once
-// A team: all senders and the receiver of one run with what they share (tuple space, ledger, in-flight tables, counters), made from
-// plain options. The main lcore creates, snapshots and frees a team; the steps are called by whoever runs them: lcores in real time,
-// one thread under a virtual clock, or a test.
+// A team: all senders and the receiver of one run with what they share (tuple space, ledger, in-flight
+// tables, counters), made from plain options. The main lcore creates, snapshots and frees a team; the steps
+// are called by whoever runs them: lcores in real time, one thread under a virtual clock, or a test.
 
 #include "worker/receiver.h"
 #include "worker/sender.h"
@@ -15,28 +15,28 @@
 struct worker_team_options {
 	const struct flow_cohort_options *cohorts;
 	unsigned cohort_count;
-	unsigned senders; ///< TX lcores, 1..FLOW_WORKERS_MAX
+	unsigned senders;                    ///< TX lcores, 1..FLOW_WORKERS_MAX
 	const struct dns_query_set *queries; ///< borrowed for the team's life
 	bool want_nsid;
 	struct packet_header_options header;
 	const struct load_profile *profile; ///< borrowed; NULL: no rate (closed loop only)
-	uint64_t window;         ///< closed loop: queries in flight at most, over all senders; 0: open loop
-	uint64_t query_limit;    ///< queries to send, over all senders; UINT64_MAX: no limit
-	double size_rate;        ///< queries/s that tables are sized for
+	uint64_t window;      ///< closed loop: queries in flight at most, over all senders; 0: open loop
+	uint64_t query_limit; ///< queries to send, over all senders; UINT64_MAX: no limit
+	double size_rate;     ///< queries/s that tables are sized for
 	const ns_t *timeouts;
 	unsigned timeout_count;
-	ns_t start;              ///< epoch of the run, > 0: nothing is sent before
-	ns_t duration;           ///< NS_NEVER: until stopped
-	ns_t interval;           ///< of the time line
-	ns_t max_lag;            ///< lateness that is made good; more is skipped
-	ns_t patience;           ///< how long frames may wait for a port that takes none
+	ns_t start;    ///< epoch of the run, > 0: nothing is sent before
+	ns_t duration; ///< NS_NEVER: until stopped
+	ns_t interval; ///< of the time line
+	ns_t max_lag;  ///< lateness that is made good; more is skipped
+	ns_t patience; ///< how long frames may wait for a port that takes none
 	uint64_t seed;
 
 	uint16_t port;
 	uint16_t first_queue;    ///< senders use queues first_queue, first_queue + 1, ...
 	uint16_t receive_queues; ///< all polled by the one receiver
 	enum worker_verify verify;
-	uint64_t checksum_flags; ///< see struct worker_receiver
+	uint64_t checksum_flags;          ///< see struct worker_receiver
 	struct rte_mempool *const *pools; ///< one a sender, its own
 	struct rte_mempool *control_pool;
 };
@@ -63,13 +63,15 @@ struct worker_team {
 };
 
 /**
- * Predict what worker_team_create() will allocate, frames and query file left out. Needs no DPDK. Returns 0 or a negative errno
- * with the error that creation would give for the same options.
+ * Predict what worker_team_create() will allocate, frames and query file left out. Needs no DPDK. Returns 0
+ * or a negative errno with the error that creation would give for the same options.
  */
-int worker_team_memory(const struct worker_team_options *options, struct worker_memory *out, struct error *error);
+int worker_team_memory(const struct worker_team_options *options, struct worker_memory *out,
+                       struct error *error);
 
 /** Make a team. Returns 0 or a negative errno with a reason for the user. */
-int worker_team_create(struct worker_team **out, const struct worker_team_options *options, struct error *error);
+int worker_team_create(struct worker_team **out, const struct worker_team_options *options,
+                       struct error *error);
 void worker_team_free(struct worker_team *team);
 
 /** Ask all senders to stop; they do at their next step. Any thread. */
@@ -78,7 +80,8 @@ void worker_team_stop(struct worker_team *team);
 /** True when no sender sends any more. */
 bool worker_team_is_done(const struct worker_team *team);
 
-/** Queries in flight by the senders' and the receiver's running counts. Exact once no sender sends any more. */
+/** Queries in flight by the senders' and the receiver's running counts. Exact once no sender sends any more.
+ */
 uint64_t worker_team_in_flight(const struct worker_team *team);
 
 /** Sum the counters of all lcores at `now`; see stats_snapshot_take. */
