@@ -1,6 +1,6 @@
 #pragma once
-// The judge of a run: looks at the ledger while it goes, and at its end gathers the evidence and has it judged. It sees what a client
-// sees; of the events only when they happened. Main thread.
+// The judge of a run: looks at the ledger while it goes, and at its end gathers the evidence and has it
+// judged. It sees what a client sees; of the events only when they happened. Main thread.
 
 #include "base/error.h"
 #include "events.h"

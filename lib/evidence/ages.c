@@ -7,7 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-// The shortest timeout that IPVS can have, and one that is longer than the kernel's own 300 s and its granule.
+// The shortest timeout that IPVS can have, and one that is longer than the kernel's own 300 s and its
+// granule.
 #define TIMEOUT_MIN  1.0
 #define TIMEOUT_LONG 340.0
 #define TIMEOUT_OWN  300.0
@@ -66,7 +67,8 @@ static struct threshold divide(double *outlasted, size_t outlasted_count, double
 	qsort(ended, ended_count, sizeof(*ended), by_value);
 	for (size_t i = 0; i < ended_count; i++) {
 		size_t below = at_most(outlasted, outlasted_count, ended[i] * (1 + GRANULE_MAX));
-		double wrong = (double)(outlasted_count - below + i) / (double)(outlasted_count + ended_count);
+		double wrong =
+		        (double)(outlasted_count - below + i) / (double)(outlasted_count + ended_count);
 
 		if (wrong < best.wrong) {
 			best.wrong = wrong;
@@ -80,7 +82,8 @@ static struct threshold divide(double *outlasted, size_t outlasted_count, double
 
 // Kept entries live for one timeout after the last answer; those of a weight-0 server for one timeout after
 // the last query.
-static int find_thresholds(const struct evidence_work *work, struct threshold *kept, struct threshold *refreshed)
+static int find_thresholds(const struct evidence_work *work, struct threshold *kept,
+                           struct threshold *refreshed)
 {
 	size_t count = work->dead_count, ended = 0;
 	double *outlasted = (double *)malloc((count + 1) * sizeof(*outlasted));
@@ -225,12 +228,13 @@ static double oldest_first(const struct evidence_work *work)
 // One loss a tuple is lazy expiry as well as a timeout between the first query and the second.
 static bool most_lost_twice(const struct evidence_work *work)
 {
-	size_t twice = 0;
+	size_t twice = 0, queried = 0;
 
 	for (size_t i = 0; i < work->dead_count; i++) {
 		twice += !work->dead[i].once;
+		queried += isfinite(work->dead[i].second);
 	}
-	return 2 * twice > work->dead_count;
+	return 2 * twice > queried;
 }
 
 static void count_past(struct evidence_work *work, double end)
@@ -288,7 +292,8 @@ int evidence_ages(struct evidence_work *work, struct error *error)
 	}
 	verdict->since_use = work->probes;
 	verdict->since_use_count = work->probe_count;
-	is_kept = kept.found && most_lost_twice(work) && (!refreshed.found || kept.wrong <= refreshed.wrong + WRONG_MORE);
+	is_kept = kept.found && most_lost_twice(work) &&
+	          (!refreshed.found || kept.wrong <= refreshed.wrong + WRONG_MORE);
 	if (rc == 0 && timeout.answer != VERDICT_TIMEOUT_STEP && is_kept) {
 		rc = draw_ages(work, &drawn, &drawn_count);
 		if (rc == 0) {

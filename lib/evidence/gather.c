@@ -83,8 +83,9 @@ static void fill_trouble(struct evidence_work *work)
 	struct verdict_evidence *verdict = &work->out->verdict;
 
 	verdict->sent = snapshot->total.sent;
-	verdict->throttled = snapshot->sender[STATS_THROTTLED_TUPLE] + snapshot->sender[STATS_THROTTLED_FLIGHT] +
-	                     snapshot->sender[STATS_THROTTLED_TABLE] + snapshot->sender[STATS_THROTTLED_MEMORY];
+	verdict->throttled =
+	        snapshot->sender[STATS_THROTTLED_TUPLE] + snapshot->sender[STATS_THROTTLED_FLIGHT] +
+	        snapshot->sender[STATS_THROTTLED_TABLE] + snapshot->sender[STATS_THROTTLED_MEMORY];
 	verdict->delayed = snapshot->sender[STATS_SKIPPED];
 	verdict->tx_dropped = snapshot->sender[STATS_TX_DROPPED];
 	verdict->rx_missed = work->input->missed;
@@ -94,7 +95,8 @@ static void fill_trouble(struct evidence_work *work)
 static void count_servers(struct evidence_work *work)
 {
 	struct evidence *out = work->out;
-	struct verdict_interval share = verdict_wilson((double)out->affected, (double)out->stale, work->confidence);
+	struct verdict_interval share =
+	        verdict_wilson((double)out->affected, (double)out->stale, work->confidence);
 
 	out->servers = (struct verdict_interval){NAN, NAN, NAN};
 	if (out->affected > 0) {
@@ -110,7 +112,8 @@ int evidence_gather(struct evidence *out, const struct evidence_input *input, do
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	work.latency = latency->count > 0 ? (double)latency->sum / (double)latency->count / (double)NS_PER_SEC : 0;
+	work.latency =
+	        latency->count > 0 ? (double)latency->sum / (double)latency->count / (double)NS_PER_SEC : 0;
 	rc = copy_spells(&work, error);
 	if (rc == 0) {
 		rc = evidence_onset(&work, error);

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Looks in the rhythm over a run, and how soon after an event the first one comes; each next is twice as late.
+// Looks in the rhythm over a run, and how soon after an event the first one comes; each next is twice as
+// late.
 #define RHYTHM      12
 #define RHYTHM_OPEN (10 * NS_PER_SEC)
 #define EVENT_FIRST (250 * NS_PER_MS)
@@ -18,7 +19,7 @@ int evidence_looks_init(struct evidence_looks *looks, uint32_t tuples, const str
 
 	memset(looks, 0, sizeof(*looks));
 	looks->tuples = tuples;
-	looks->limit = limit < LOOKS_LEAST ? LOOKS_LEAST
+	looks->limit = limit < LOOKS_LEAST          ? LOOKS_LEAST
 	               : limit > EVIDENCE_LOOKS_MAX ? EVIDENCE_LOOKS_MAX
 	                                            : (unsigned)limit;
 	looks->every = duration == NS_NEVER ? RHYTHM_OPEN : duration / RHYTHM + 1;

@@ -34,7 +34,8 @@ static int by_time(const void *a, const void *b)
 static ns_t settle_on(const struct evidence_looks *looks, ns_t low, ns_t high, ns_t top)
 {
 	for (unsigned i = looks->count; i > 0; i--) {
-		if (looks->looks[i - 1].event && looks->looks[i - 1].at > low && looks->looks[i - 1].at <= high) {
+		if (looks->looks[i - 1].event && looks->looks[i - 1].at > low &&
+		    looks->looks[i - 1].at <= high) {
 			return looks->looks[i - 1].at;
 		}
 	}

@@ -20,8 +20,9 @@ struct evidence_work {
 	struct flow_spell *spells; ///< with losses, by tuple and time
 	uint32_t spell_count;
 	const struct evidence_look *base; ///< the latest before the change; NULL: nothing was used by then
-	const struct evidence_look *settled; ///< the first not before the change: what was unused then is clean
-	ns_t clean_end;                   ///< clean tuples first used later have no stale ones to compare with
+	const struct evidence_look
+	        *settled; ///< the first not before the change: what was unused then is clean
+	ns_t clean_end;   ///< clean tuples first used later have no stale ones to compare with
 	struct evidence_dead *dead;
 	size_t dead_count;
 	struct verdict_age *probes; ///< first queries after the change, by exact age

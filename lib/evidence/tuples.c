@@ -90,13 +90,15 @@ static ns_t clean_end(const struct evidence_work *work)
 }
 
 // When the first query after the change left, if the looks tell it exactly: one query since the base look.
-static bool first_probe(const struct evidence_work *work, uint32_t number, const struct tuple *tuple, ns_t *at)
+static bool first_probe(const struct evidence_work *work, uint32_t number, const struct tuple *tuple,
+                        ns_t *at)
 {
 	const struct evidence_looks *looks = work->input->looks;
 	uint32_t sent = tuple->base->sent;
 
 	for (unsigned k = 0; k <= looks->count; k++) {
-		const struct flow_sent *later = k < looks->count ? &looks->looks[k].sent[number] : tuple->final;
+		const struct flow_sent *later =
+		        k < looks->count ? &looks->looks[k].sent[number] : tuple->final;
 
 		if ((k < looks->count && looks->looks[k].at <= work->base->at) || later->sent == sent) {
 			continue;
@@ -140,7 +142,8 @@ static void add_dead(struct evidence_work *work, const struct tuple *tuple, uint
 	} else if (answered > spell->last_lost) {
 		dead->healed = ns_to_seconds(answered - spell->before);
 	}
-	dead->second = dead->once ? dead->healed : dead->first + (dead->last - dead->first) / (spell->lost - 1);
+	dead->second =
+	        dead->once ? dead->healed : dead->first + (dead->last - dead->first) / (spell->lost - 1);
 	work->out->spell_lost += spell->lost;
 }
 
@@ -170,7 +173,8 @@ static void add_first(struct evidence_work *work, uint32_t number, const struct 
 	if (tuple->dead_before || tuple->base == NULL || tuple->final->sent == tuple->base->sent) {
 		return;
 	}
-	if (onset != NULL && onset->before != 0 && onset->before < change && onset->before < onset->first_lost) {
+	if (onset != NULL && onset->before != 0 && onset->before < change &&
+	    onset->before < onset->first_lost) {
 		add_dead(work, tuple, number);
 		out->affected++;
 		out->stale++;
@@ -183,7 +187,8 @@ static void add_first(struct evidence_work *work, uint32_t number, const struct 
 }
 
 // Queries of a tuple until its first answer ask for a new connection; the others have one.
-static void add_established(struct evidence_work *work, const struct tuple *tuple, uint32_t from, uint64_t lost)
+static void add_established(struct evidence_work *work, const struct tuple *tuple, uint32_t from,
+                            uint64_t lost)
 {
 	struct verdict_evidence *verdict = &work->out->verdict;
 	const struct flow_spell *first = tuple->spell_count > 0 ? &tuple->spells[0] : NULL;
@@ -221,8 +226,10 @@ static void add_tuple(struct evidence_work *work, uint32_t number, const struct 
 		add_established(work, tuple, 0, lost);
 		return;
 	}
-	verdict_clusters_add(&out->verdict.before, from, tuple->lost_before > from ? from : tuple->lost_before);
-	verdict_clusters_add(&out->verdict.after, after, tuple->lost_after > after ? after : tuple->lost_after);
+	verdict_clusters_add(&out->verdict.before, from,
+	                     tuple->lost_before > from ? from : tuple->lost_before);
+	verdict_clusters_add(&out->verdict.after, after,
+	                     tuple->lost_after > after ? after : tuple->lost_after);
 	if (after > 0) {
 		if (work->clean_end == NS_NEVER || tuple->used_before) {
 			add_first(work, number, tuple, control);

@@ -40,7 +40,8 @@ static unsigned curve(const struct evidence *evidence, struct curve_bin bins[CUR
 		if (bins[i].sent > 0) {
 			bins[used] = bins[i];
 			bins[used].low = i == 0 ? 0 : CURVE_LOW * exp2((i - 1.0) / CURVE_STEPS);
-			bins[used].high = i + 1 == CURVE_BINS ? INFINITY : CURVE_LOW * exp2((double)i / CURVE_STEPS);
+			bins[used].high =
+			        i + 1 == CURVE_BINS ? INFINITY : CURVE_LOW * exp2((double)i / CURVE_STEPS);
 			used++;
 		}
 	}
@@ -130,7 +131,8 @@ static json_t *signatures(const struct verdict *verdict)
 		const struct verdict_finding *finding = &verdict->findings[i];
 		json_t *object = json_object();
 
-		report_json_set(&object, "name", report_json_text(verdict_signature_name(finding->signature)));
+		report_json_set(&object, "name",
+		                report_json_text(verdict_signature_name(finding->signature)));
 		report_json_set(&object, "state", report_json_text(state_name(finding->state)));
 		report_json_set(&object, "null_hypothesis",
 		                report_json_text(verdict_signature_null(finding->signature)));
@@ -191,9 +193,9 @@ static json_t *cohorts_of(const struct report_input *input)
 		const struct evidence_cohort *cohort = &evidence->cohorts[i];
 		json_t *object = json_object();
 
-		report_json_set(&object, "name",
-		                report_json_text(input->plan->cohorts != NULL ? input->plan->cohorts[i].name
-		                                                              : NULL));
+		report_json_set(
+		        &object, "name",
+		        report_json_text(input->plan->cohorts != NULL ? input->plan->cohorts[i].name : NULL));
 		report_json_set(&object, "control", json_boolean(cohort->control));
 		report_json_set(&object, "loss", interval_of(cohort->loss));
 		report_json_set(&object, "difference", interval_of(cohort->difference));
@@ -239,7 +241,8 @@ json_t *report_object_verdict(const struct report_input *input)
 	report_json_set(&object, "signatures", signatures(input->verdict));
 	report_json_set(&object, "ipvs_timeout", timeout_of(input->verdict));
 	report_json_set(&object, "age_curve", curve_of(input->evidence));
-	report_json_set(&object, "age_curve_lost_tuples_only", json_boolean(input->evidence->verdict.since_use_drawn));
+	report_json_set(&object, "age_curve_lost_tuples_only",
+	                json_boolean(input->evidence->verdict.since_use_drawn));
 	report_json_set(&object, "cohorts", cohorts_of(input));
 	report_json_set(&object, "losses_not_logged", report_json_count(input->evidence->omitted));
 	report_json_set(&object, "looks_dropped", report_json_count(input->evidence->dropped_looks));
@@ -276,7 +279,8 @@ static void write_timeout(const struct verdict *verdict, FILE *file)
 		return;
 	}
 	fprintf(file,
-	        "  Entries of the load balancer live %.4g s (95 %%: %.4g to %.4g): --ipvs-udp-timeout is about "
+	        "  Entries of the load balancer live %.4g s (95 %%: %.4g to %.4g): --ipvs-udp-timeout is "
+	        "about "
 	        "%.3g s.\n",
 	        timeout->timeout.estimate, timeout->timeout.low, timeout->timeout.high,
 	        timeout->timeout.estimate);
@@ -289,7 +293,8 @@ static void write_differences(const struct report_input *input, FILE *file)
 
 		if (!isnan(cohort->difference.estimate)) {
 			fprintf(file,
-			        "  Cohort %s loses %.3g percentage points more than the control (95 %%, by source "
+			        "  Cohort %s loses %.3g percentage points more than the control (95 %%, by "
+			        "source "
 			        "port: %.3g to %.3g; p = %.2g).\n",
 			        input->plan->cohorts[i].name, cohort->difference.estimate * PERCENT,
 			        cohort->difference.low * PERCENT, cohort->difference.high * PERCENT,
@@ -325,7 +330,8 @@ static int write_signatures(const struct verdict *verdict, FILE *file)
 
 static int write_curve(const struct evidence *evidence, FILE *file)
 {
-	static const char *const headings[] = {"<since last use", "queries", "lost", "loss", "95 % interval", NULL};
+	static const char *const headings[] = {"<since last use", "queries", "lost", "loss",
+	                                       "95 % interval",   NULL};
 	struct curve_bin bins[CURVE_BINS];
 	unsigned count = curve(evidence, bins);
 	struct report_table table;

@@ -335,8 +335,9 @@ static void say_undecided(const struct judge *judge, struct verdict *out)
 
 	if (judge->timeout.answer == VERDICT_TIMEOUT_STEP) {
 		length += snprintf(out->text + length, sizeof(out->text) - (size_t)length,
-		                   "Their entries live %.4g s (%.4g to %.4g). ", judge->timeout.timeout.estimate,
-		                   judge->timeout.timeout.low, judge->timeout.timeout.high);
+		                   "Their entries live %.4g s (%.4g to %.4g). ",
+		                   judge->timeout.timeout.estimate, judge->timeout.timeout.low,
+		                   judge->timeout.timeout.high);
 	}
 	snprintf(out->text + length, sizeof(out->text) - (size_t)length,
 	         "Removed server with entries kept, weight 0 and dead%s? To tell, %s.",

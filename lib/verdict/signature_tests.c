@@ -53,6 +53,12 @@ static bool recovers(const struct verdict_evidence *evidence)
 	return (double)evidence->next_sent >= COUNT_MIN && 2 * evidence->next_lost < evidence->next_sent;
 }
 
+/** A tuple that lost a query loses the next one too. */
+static bool stays(const struct verdict_evidence *evidence)
+{
+	return (double)evidence->again_sent >= COUNT_MIN && 2 * evidence->again_lost > evidence->again_sent;
+}
+
 enum signature_fit signature_entries_kept(const struct judge *judge, struct verdict_finding *finding)
 {
 	const struct verdict_timeout *timeout = &judge->timeout;
@@ -67,16 +73,18 @@ enum signature_fit signature_entries_kept(const struct judge *judge, struct verd
 		         "tuples used before the event lose %.2f %% more than %s, and no end at a "
 		         "timeout was seen",
 		         judge->aged.estimate * PERCENT, judge->fresh_name);
-		return judge->is_aged && timeout->answer == VERDICT_TIMEOUT_AT_LEAST ? SIGNATURE_OPEN
-		                                                                     : SIGNATURE_DIFFERS;
+		return judge->is_aged &&
+		                       (timeout->answer == VERDICT_TIMEOUT_AT_LEAST || stays(judge->evidence))
+		               ? SIGNATURE_OPEN
+		               : SIGNATURE_DIFFERS;
 	}
 	// Three parameters (place, height, granule) make the step.
 	finding->p_value = fmax(judge->aged_p, verdict_chi_square_tail(timeout->ratio, 3));
 	snprintf(finding->statement, sizeof(finding->statement),
 	         "tuples used before the event lose %.2f %% more than %s, up to %.4g s (%.4g to %.4g) "
 	         "after their last use before it",
-	         judge->aged.estimate * PERCENT, judge->fresh_name, timeout->timeout.estimate, timeout->timeout.low,
-	         timeout->timeout.high);
+	         judge->aged.estimate * PERCENT, judge->fresh_name, timeout->timeout.estimate,
+	         timeout->timeout.low, timeout->timeout.high);
 	return judge->is_aged ? SIGNATURE_FITS : SIGNATURE_DIFFERS;
 }
 
@@ -284,8 +292,8 @@ enum signature_fit signature_exhaustion(const struct judge *judge, struct verdic
 	finding->effect = verdict_clusters_difference(first, reused, judge->confidence);
 	finding->p_value = verdict_clusters_difference_test(first, reused);
 	snprintf(finding->statement, sizeof(finding->statement),
-	         "of tuples that were never answered %.2f %% of the queries are lost, of others %.2f %%", loss(first) * PERCENT,
-	         loss(reused) * PERCENT);
+	         "of tuples that were never answered %.2f %% of the queries are lost, of others %.2f %%",
+	         loss(first) * PERCENT, loss(reused) * PERCENT);
 	return fits(finding->effect.estimate > judge->least_effect &&
 	            loss(reused) < REUSED_SHARE * loss(first) + REUSED_LEAST);
 }

@@ -163,7 +163,8 @@ static void count_answer(struct worker_receiver *receiver, const struct arrival 
 	const struct dns_reply *reply = &arrival->reply;
 	struct stats_receiver *stats = receiver->stats;
 	struct flow_answered *record = &receiver->ledger[arrival->tuple];
-	ns_t rest_end = query->age_class == STATS_AGE_FIRST ? FIRST_REST : stats_age_low(query->age_class + 1u);
+	ns_t rest_end =
+	        query->age_class == STATS_AGE_FIRST ? FIRST_REST : stats_age_low(query->age_class + 1u);
 	uint16_t backend = 0;
 
 	if (reply->nsid != NULL) {

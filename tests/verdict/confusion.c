@@ -21,8 +21,8 @@
 enum { SEVERAL = VERDICT_SIGNATURES, NONE_OF_THESE, NOT_ENOUGH, NO_LOSS, UNTRUSTED, COLUMNS };
 
 static const char *const short_names[COLUMNS] = {
-        "kept",    "weight 0",      "lazy",       "listed",  "flush",    "overload", "exhaustion", "refused",
-        "several", "none of these", "not enough", "no loss", "untrusted"};
+        "kept",    "weight 0", "lazy",          "listed",     "flush",   "overload", "exhaustion",
+        "refused", "several",  "none of these", "not enough", "no loss", "untrusted"};
 
 static unsigned column_of(const struct verdict *verdict)
 {
@@ -54,26 +54,28 @@ static void print_run(const struct world *world, const struct outcome *outcome)
 	const struct evidence *evidence = &outcome->evidence;
 	const struct verdict_evidence *v = &evidence->verdict;
 
-	printf("seed %lu T %g hz %u k %u base %.4f latency %.4f rest %.3g rate %.0f event %.2f mark %.2f policy %u "
+	printf("seed %lu T %g hz %u k %u base %.4f latency %.4f rest %.3g rate %.0f event %.2f mark %.2f "
+	       "policy %u "
 	       "sweep %d sent %lu: %s\n",
-	       world->seed, world->timeout, world->hz, world->servers, world->base_loss, world->latency, world->rest,
-	       world->rate, world->event, world->mark, world->policy, world->sweep, outcome->sent,
-	       short_names[column_of(&outcome->verdict)]);
-	printf("  change %d at %.4f; stale %lu/%lu clean %lu/%lu before %lu/%lu again %lu/%lu past %lu/%lu ages %zu "
+	       world->seed, world->timeout, world->hz, world->servers, world->base_loss, world->latency,
+	       world->rest, world->rate, world->event, world->mark, world->policy, world->sweep,
+	       outcome->sent, short_names[column_of(&outcome->verdict)]);
+	printf("  change %d at %.4f; stale %lu/%lu clean %lu/%lu before %lu/%lu again %lu/%lu past %lu/%lu "
+	       "ages %zu "
 	       "first %lu/%lu reused %lu/%lu T [%.4g %.4g %.4g] answer %d\n",
-	       (int)evidence->change, (double)(evidence->changed_at) / 1e9 - 1, v->stale.events, v->stale.trials,
-	       v->clean.events, v->clean.trials, v->before.events, v->before.trials, v->again_lost, v->again_sent,
-	       v->past_lost, v->past_sent, v->since_use_count, v->first_use.events, v->first_use.trials,
-	       v->reused.events, v->reused.trials, outcome->verdict.timeout.timeout.low,
-	       outcome->verdict.timeout.timeout.estimate, outcome->verdict.timeout.timeout.high,
-	       (int)outcome->verdict.timeout.answer);
+	       (int)evidence->change, (double)(evidence->changed_at) / 1e9 - 1, v->stale.events,
+	       v->stale.trials, v->clean.events, v->clean.trials, v->before.events, v->before.trials,
+	       v->again_lost, v->again_sent, v->past_lost, v->past_sent, v->since_use_count,
+	       v->first_use.events, v->first_use.trials, v->reused.events, v->reused.trials,
+	       outcome->verdict.timeout.timeout.low, outcome->verdict.timeout.timeout.estimate,
+	       outcome->verdict.timeout.timeout.high, (int)outcome->verdict.timeout.answer);
 	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
 		const struct verdict_finding *finding = &outcome->verdict.findings[i];
 
 		if (finding->state != VERDICT_NOT_TESTED) {
 			printf("  %-10s state %d p %.2g effect %.3g [%.3g %.3g] %s\n", short_names[i],
-			       (int)finding->state, finding->p_value, finding->effect.estimate, finding->effect.low,
-			       finding->effect.high, finding->statement);
+			       (int)finding->state, finding->p_value, finding->effect.estimate,
+			       finding->effect.low, finding->effect.high, finding->statement);
 		}
 	}
 	printf("  %s\n", outcome->verdict.text);
@@ -146,7 +148,8 @@ int main(int count, char **arguments)
 			continue;
 		}
 		run_row((enum truth)truth, first, seeds, only >= 0, row);
-		print_row(truth == TRUTH_QUIET ? "no fault" : verdict_signature_name((enum verdict_signature)truth),
+		print_row(truth == TRUTH_QUIET ? "no fault"
+		                               : verdict_signature_name((enum verdict_signature)truth),
 		          row);
 		good = good && is_good((enum truth)truth, row, seeds);
 	}

@@ -1,5 +1,5 @@
-// How often the 95 % interval of the estimated IPVS timeout holds the truth: sweeps of ages over a removal, T of
-// 2..300 s, HZ of 100, 250 and 1000, end to end. Fails outside of the range asked for.
+// How often the 95 % interval of the estimated IPVS timeout holds the truth: sweeps of ages over a removal, T
+// of 2..300 s, HZ of 100, 250 and 1000, end to end. Fails outside of the range asked for.
 //
 //	timeout_coverage [SEEDS [FIRST [-v]]]
 
@@ -36,7 +36,8 @@ int main(int count, char **arguments)
 		timeout = &outcome.verdict.timeout;
 		hz = world.hz == 100 ? 0 : world.hz == 250 ? 1 : 2;
 		if (timeout->answer == VERDICT_TIMEOUT_STEP) {
-			holds = timeout->timeout.low <= world.timeout && timeout->timeout.high >= world.timeout;
+			holds = timeout->timeout.low <= world.timeout &&
+			        timeout->timeout.high >= world.timeout;
 			seen++;
 			by_hz[hz]++;
 			held += holds;
@@ -44,20 +45,22 @@ int main(int count, char **arguments)
 			width += (timeout->timeout.high - timeout->timeout.low) / world.timeout;
 		}
 		if (count > 3) {
-			printf("seed %lu T %g hz %u k %u base %.4f: answer %d %.4f [%.4f, %.4f] of %zu ages\n", seed,
-			       world.timeout, world.hz, world.servers, world.base_loss, (int)timeout->answer,
-			       timeout->timeout.estimate, timeout->timeout.low, timeout->timeout.high,
-			       outcome.evidence.verdict.since_use_count);
+			printf("seed %lu T %g hz %u k %u base %.4f: answer %d %.4f [%.4f, %.4f] of %zu "
+			       "ages\n",
+			       seed, world.timeout, world.hz, world.servers, world.base_loss,
+			       (int)timeout->answer, timeout->timeout.estimate, timeout->timeout.low,
+			       timeout->timeout.high, outcome.evidence.verdict.since_use_count);
 		}
 		outcome_release(&outcome);
 	}
 	share = seen > 0 ? (double)held / seen : 0;
 	scatter = DEVIATIONS * sqrt(0.95 * 0.05 / (seen > 0 ? seen : 1));
-	printf("%u sweeps: the step was seen in %u, its 95 %% interval holds the timeout in %u (%.1f %%); mean width "
+	printf("%u sweeps: the step was seen in %u, its 95 %% interval holds the timeout in %u (%.1f %%); "
+	       "mean width "
 	       "%.2f %% of it\n",
 	       seeds, seen, held, share * 100, width / (seen > 0 ? seen : 1) * 100);
-	printf("HZ 100: %u of %u; HZ 250: %u of %u; HZ 1000: %u of %u\n", held_by_hz[0], by_hz[0], held_by_hz[1],
-	       by_hz[1], held_by_hz[2], by_hz[2]);
+	printf("HZ 100: %u of %u; HZ 250: %u of %u; HZ 1000: %u of %u\n", held_by_hz[0], by_hz[0],
+	       held_by_hz[1], by_hz[1], held_by_hz[2], by_hz[2]);
 	if (seeds < SEEDS_DEFAULT) {
 		return seen > 0 && share >= 0.95 - scatter ? 0 : 1;
 	}

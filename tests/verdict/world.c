@@ -65,8 +65,8 @@ static double between_log(struct random *random, double low, double high)
 
 void world_draw(struct world *world, enum truth truth, uint64_t seed)
 {
-	static const enum flow_policy policies[] = {FLOW_POLICY_RANDOM, FLOW_POLICY_SEQUENTIAL, FLOW_POLICY_LRU,
-	                                            FLOW_POLICY_LINUX};
+	static const enum flow_policy policies[] = {FLOW_POLICY_RANDOM, FLOW_POLICY_SEQUENTIAL,
+	                                            FLOW_POLICY_LRU, FLOW_POLICY_LINUX};
 	static const unsigned ticks[] = {100, 250, 1000};
 	struct random random;
 
@@ -78,7 +78,9 @@ void world_draw(struct world *world, enum truth truth, uint64_t seed)
 	world->base_loss = random_below(&random, 4) == 0 ? 0 : between(&random, 0, 0.01);
 	world->latency = between_log(&random, 0.0003, 0.02);
 	world->policy = policies[random_below(&random, sizeof(policies) / sizeof(policies[0]))];
-	world->rest = world->timeout / between_log(&random, 1.5, 30);
+	// A tuple is used twice within the timeout; with random rests some are anyway.
+	world->rest =
+	        world->timeout / between_log(&random, world->policy == FLOW_POLICY_RANDOM ? 1.5 : 2.3, 30);
 	// Even rests alone can't tell what only ages can: then some tuples sweep them.
 	world->sweep = random_below(&random, 2) == 0 || truth == TRUTH_WEIGHT ||
 	               (truth <= TRUTH_LAZY && world->policy != FLOW_POLICY_RANDOM);
@@ -150,8 +152,9 @@ static void make_cohorts(struct stage *stage)
 	const struct world *world = stage->world;
 	struct flow_policy_options policy = {.kind = (enum flow_policy)world->policy, .seed = world->seed};
 	struct flow_policy_options fresh = {.kind = FLOW_POLICY_FRESH, .reuse_low = ns(world->duration + 1)};
-	struct flow_policy_options sweep = {
-	        .kind = FLOW_POLICY_SWEEP, .reuse_low = ns(0.3), .reuse_high = ns(fmin(40, 1.8 * world->timeout))};
+	struct flow_policy_options sweep = {.kind = FLOW_POLICY_SWEEP,
+	                                    .reuse_low = ns(0.3),
+	                                    .reuse_high = ns(fmin(40, 1.8 * world->timeout))};
 	double control = world->truth == TRUTH_EXHAUSTION ? 0.4 : 0.1;
 	double tuples = world->rate * world->rest;
 
@@ -162,10 +165,11 @@ static void make_cohorts(struct stage *stage)
 	} else {
 		add_cohort(stage, "reuse", "10.1.0.0/28", 1, tuples, policy, false);
 	}
-	add_cohort(stage, "fresh", "10.2.0.0/28", control, 1.2 * control * world->rate * world->duration + 32, fresh,
-	           true);
+	add_cohort(stage, "fresh", "10.2.0.0/28", control, 1.2 * control * world->rate * world->duration + 32,
+	           fresh, true);
 	if (world->sweep && world->policy != FLOW_POLICY_SWEEP) {
-		add_cohort(stage, "sweep", "10.3.0.0/28", 0.4, 0.4 * world->rate * world->duration + 32, sweep, false);
+		add_cohort(stage, "sweep", "10.3.0.0/28", 0.4, 0.4 * world->rate * world->duration + 32,
+		           sweep, false);
 	}
 }
 
@@ -195,7 +199,8 @@ static void make_load(struct stage *stage, struct random *random)
 		if (random_below(random, 2) == 0) {
 			must(load_profile_ramp(&stage->profile, low, high, 10 * NS_PER_SEC, &error), &error);
 		} else {
-			must(load_profile_steps(&stage->profile, (double[]){low, high}, 2, 5 * NS_PER_SEC, &error),
+			must(load_profile_steps(&stage->profile, (double[]){low, high}, 2, 5 * NS_PER_SEC,
+			                        &error),
 			     &error);
 		}
 	}
@@ -233,13 +238,14 @@ static void make_team(struct stage *stage)
 	};
 	struct error error = {0};
 
-	must(dns_query_set_parse(&stage->queries, "world", file, strlen(file), &query_options, &error), &error);
+	must(dns_query_set_parse(&stage->queries, "world", file, strlen(file), &query_options, &error),
+	     &error);
 	options.queries = stage->queries;
 	must(address_parse("10.96.0.10", &options.header.destination), &error);
 	must(worker_team_create(&stage->team, &options, &error), &error);
 	must(stats_snapshot_init(&stage->snapshot, &stage->team->shape, &error), &error);
-	must(evidence_looks_init(&stage->looks, stage->team->space->tuple_count, &stage->team->shape, options.duration,
-	                         LOOKS_SIZE, &error),
+	must(evidence_looks_init(&stage->looks, stage->team->space->tuple_count, &stage->team->shape,
+	                         options.duration, LOOKS_SIZE, &error),
 	     &error);
 }
 
@@ -459,7 +465,8 @@ void outcome_release(struct outcome *outcome)
 	evidence_release(&outcome->evidence);
 }
 
-static uint16_t make_port(const char *name, struct rte_ring *rx, struct rte_ring *tx, struct rte_mempool *pool)
+static uint16_t make_port(const char *name, struct rte_ring *rx, struct rte_ring *tx,
+                          struct rte_mempool *pool)
 {
 	struct rte_eth_conf conf = {0};
 	int id = rte_eth_from_rings(name, &rx, 1, &tx, 1, 0);
@@ -478,9 +485,16 @@ static uint16_t make_port(const char *name, struct rte_ring *rx, struct rte_ring
 void world_start(const char *program)
 {
 	char name[64], prefix[64];
-	char *arguments[] = {name,           (char[]){"--no-huge"}, (char[]){"--no-shconf"}, (char[]){"--no-pci"},
-	                     (char[]){"-m"}, (char[]){"512"},       (char[]){"--lcores=0"},
-	                     (char[]){"--log-level=*:error"},       prefix,                  NULL};
+	char *arguments[] = {name,
+	                     (char[]){"--no-huge"},
+	                     (char[]){"--no-shconf"},
+	                     (char[]){"--no-pci"},
+	                     (char[]){"-m"},
+	                     (char[]){"512"},
+	                     (char[]){"--lcores=0"},
+	                     (char[]){"--log-level=*:error"},
+	                     prefix,
+	                     NULL};
 	struct rte_ring *forth, *back;
 
 	snprintf(name, sizeof(name), "%s", program);

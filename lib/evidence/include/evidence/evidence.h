@@ -25,8 +25,8 @@ struct evidence_input {
 	const struct stats_snapshot *snapshot;
 	const ns_t *marks; ///< when the user's events began, ascending, on the run's clock
 	unsigned mark_count;
-	ns_t start; ///< when the first query could leave
-	ns_t end;   ///< when the last one did
+	ns_t start;          ///< when the first query could leave
+	ns_t end;            ///< when the last one did
 	uint64_t missed;     ///< frames that the port lost on receiving
 	bool oversubscribed; ///< lcores shared a CPU
 };
@@ -51,14 +51,14 @@ struct evidence {
 	struct verdict_evidence verdict; ///< its arrays are owned here
 	enum evidence_change change;
 	ns_t changed_at;
-	int mark;             ///< the latest mark before it; -1: none
-	uint64_t stale;       ///< tuples used before the change and after it
-	uint64_t affected;    ///< of these, those whose first query after it was lost
-	uint64_t clean;       ///< tuples first used after it
-	uint64_t clean_lost;  ///< of these, those whose first query was lost
-	uint64_t spell_lost;  ///< queries lost in the spells of the affected tuples
-	uint64_t omitted;     ///< losses that found no room in the log
-	unsigned dropped_looks; ///< looks at events that made room for others
+	int mark;                        ///< the latest mark before it; -1: none
+	uint64_t stale;                  ///< tuples used before the change and after it
+	uint64_t affected;               ///< of these, those whose first query after it was lost
+	uint64_t clean;                  ///< tuples first used after it
+	uint64_t clean_lost;             ///< of these, those whose first query was lost
+	uint64_t spell_lost;             ///< queries lost in the spells of the affected tuples
+	uint64_t omitted;                ///< losses that found no room in the log
+	unsigned dropped_looks;          ///< looks at events that made room for others
 	struct verdict_interval servers; ///< k from the share of affected tuples
 	unsigned cohort_count;
 	struct evidence_cohort cohorts[FLOW_COHORTS_MAX];

@@ -26,8 +26,8 @@ struct evidence_looks {
 	unsigned count, limit;
 	unsigned dropped_events; ///< looks at events that made room for others
 	uint32_t tuples;
-	ns_t every, next;             ///< the rhythm
-	ns_t event_at, event_next;    ///< the looks soon after an event
+	ns_t every, next;          ///< the rhythm
+	ns_t event_at, event_next; ///< the looks soon after an event
 	const struct stats_shape *shape;
 	uint64_t *wrong_source; ///< [shape->intervals] replies from a wrong source, by arrival
 	uint64_t wrong_source_seen;
