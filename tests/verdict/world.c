@@ -188,12 +188,15 @@ static void make_load(struct stage *stage, struct random *random)
 	double rate = total_rate(stage);
 	struct error error = {0};
 
-	if (stage->world->truth != TRUTH_OVERLOAD) {
+	bool swings = stage->world->truth == TRUTH_OVERLOAD ||
+	              (stage->world->truth == TRUTH_QUIET && stage->world->seed % 2 == 0);
+
+	if (!swings) {
 		must(load_profile_constant(&stage->profile, rate, NS_NEVER, &error), &error);
 		return;
 	}
 	// A load that comes and goes: ramps up and down, or steps.
-	for (unsigned i = 0; i < 4; i++) {
+	while (stage->profile.duration < ns(stage->world->duration)) {
 		double low = rate * between(random, 0.3, 0.6), high = rate * between(random, 1.0, 1.4);
 
 		if (random_below(random, 2) == 0) {
@@ -410,7 +413,7 @@ static void judge(struct stage *stage, struct outcome *outcome)
 	        .looks = &stage->looks,
 	        .snapshot = &stage->snapshot,
 	        .marks = &stage->mark,
-	        .mark_count = 1,
+	        .mark_count = stage->world->truth == TRUTH_QUIET && stage->world->seed % 3 == 0 ? 0 : 1,
 	        .start = START,
 	        .end = START + ns(stage->world->duration),
 	};
