@@ -115,7 +115,10 @@ int output_open(struct output *output, const struct session *session, ns_t start
 	output->plan = plan;
 	output->start = start;
 	output->simulated = simulated;
-	rc = describe_plan(output, session, error);
+	rc = judge_open(&output->judge, session, error);
+	if (rc == 0) {
+		rc = describe_plan(output, session, error);
+	}
 	if (rc == 0) {
 		rc = probe_file(plan, plan->output.json, error);
 	}
@@ -371,6 +374,10 @@ int output_finish(struct output *output, struct session *session, struct events 
 	if (!output->simulated) {
 		read_port(session, &input.box);
 	}
+	if (judge_finish(&output->judge, session, events, result, input.box.port_rx_missed, error) == 0) {
+		input.evidence = &output->judge.evidence;
+		input.verdict = &output->judge.verdict;
+	}
 	if (output->progress_shown) {
 		fputc('\n', stderr);
 	}
@@ -405,5 +412,6 @@ void output_close(struct output *output)
 		stats_snapshot_release(&output->intervals.looks[i]);
 		stats_snapshot_release(&output->progress.looks[i]);
 	}
+	judge_close(&output->judge);
 	free(output->cohorts);
 }

@@ -93,7 +93,7 @@ int worker_team_memory(const struct worker_team_options *options, struct worker_
 		return rc;
 	}
 	out->space = flow_space_memory(options->cohorts, options->cohort_count);
-	out->ledger = flow_ledger_memory(tuples);
+	out->ledger = flow_ledger_memory(tuples) + flow_spells_memory(tuples);
 	out->tables = tuples * table_depth(options, &no_trace) * sizeof(struct match_slot) +
 	              (uint64_t)options->senders * table_capacity(options, &no_trace) * sizeof(uint32_t);
 	for (unsigned i = 0; i < options->cohort_count; i++) {
@@ -227,6 +227,7 @@ static int make_receiver(struct worker_team *team, const struct worker_team_opti
 	receiver->space = team->space;
 	receiver->queries = options->queries;
 	receiver->ledger = team->ledger.answered;
+	receiver->spells = &team->spells;
 	receiver->link_count = options->senders;
 	receiver->control_pool = options->control_pool;
 	receiver->control = team->control;
@@ -305,6 +306,9 @@ int worker_team_create(struct worker_team **out, const struct worker_team_option
 		}
 	}
 	rc = flow_ledger_create(&team->ledger, team->space->tuple_count, error);
+	if (rc == 0) {
+		rc = flow_spells_create(&team->spells, team->space->tuple_count, error);
+	}
 	if (rc < 0) {
 		goto fail;
 	}
@@ -357,6 +361,7 @@ void worker_team_free(struct worker_team *team)
 	stats_receiver_release(&team->receiver_stats);
 	worker_steps_release(&team->steps);
 	rte_ring_free(team->control);
+	flow_spells_free(&team->spells);
 	flow_ledger_free(&team->ledger);
 	flow_space_free(team->space);
 	free(team->receiver.links);

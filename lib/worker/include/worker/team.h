@@ -52,6 +52,7 @@ struct worker_memory {
 struct worker_team {
 	struct flow_space *space;
 	struct flow_ledger ledger;
+	struct flow_spells spells;
 	struct stats_shape shape;
 	struct packet_header header;
 	struct packet_header wire_header; ///< the same with all checksums, as frames look on the wire
