@@ -230,12 +230,23 @@ int command_check(int count, char **arguments)
 
 int command_schema(int count, char **arguments)
 {
+	if (count > 1 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0)) {
+		printf("Usage: staleflow schema [--reference | --man]\n\n"
+		       "Print the JSON schema of configuration files; with --reference all settings, as "
+		       "Markdown; with --man the\noptions of run, as a section of a manual page.\n");
+		return STATUS_OK;
+	}
 	if (count > 1 && strcmp(arguments[1], "--reference") == 0) {
 		config_describe(stdout);
 		return STATUS_OK;
 	}
+	if (count > 1 && strcmp(arguments[1], "--man") == 0) {
+		config_man(stdout);
+		return STATUS_OK;
+	}
 	if (count > 1) {
-		fprintf(stderr, "staleflow: '%s' is no option of 'schema'; it takes --reference or nothing\n",
+		fprintf(stderr,
+		        "staleflow: '%s' is no option of 'schema'; it takes --reference, --man or nothing\n",
 		        arguments[1]);
 		return STATUS_USAGE;
 	}

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "quiet.h"
+
 #define ARGUMENTS_MAX 64
 
 struct arguments {
@@ -139,6 +141,7 @@ int environment_start(const struct environment_options *options, struct environm
 {
 	struct arguments arguments = {.count = 0};
 	char map[2048] = "";
+	struct quiet quiet;
 	cpu_set_t cpus;
 	bool huge;
 	int rc;
@@ -160,23 +163,25 @@ int environment_start(const struct environment_options *options, struct environm
 	}
 	make_arguments(options, map, huge, &arguments);
 	optind = 1; // EAL parses with getopt too
+	opterr = 1;
+	quiet_begin(&quiet, options->verbose);
 	rc = rte_eal_init(arguments.count, arguments.words);
+	quiet_end(&quiet);
 	if (rc < 0) {
 		return error_set_at(error, -(rte_errno > 0 ? rte_errno : EINVAL), "EAL", 0, 0,
-		                    "DPDK does not start (%s) with lcores '%s', %u MiB of %s; -v shows its "
-		                    "log, --lcores, --memory, "
-		                    "--huge and --eal change its arguments",
-		                    rte_strerror(rte_errno), map, options->memory_mib,
-		                    huge ? "hugepages" : "normal pages");
+		                    "DPDK does not start (%s) with lcores '%s', %u MiB of %s; --lcores, "
+		                    "--memory, --huge and --eal change its arguments, -v shows its log",
+		                    quiet.reason[0] != '\0' ? quiet.reason : rte_strerror(rte_errno), map,
+		                    options->memory_mib, huge ? "hugepages" : "normal pages");
 	}
 	out->lcores = rte_lcore_count();
 	out->cpus = (unsigned)CPU_COUNT(&cpus);
 	out->huge = huge;
-	if (out->lcores < options->lcore_count) {
+	if (options->lcores != NULL && out->lcores < 2) {
 		rc = error_set_at(
 		        error, -EINVAL, "--lcores", 0, 0,
-		        "the map '%s' has %u lcores and this plan needs %u (main, senders, receiver)", map,
-		        out->lcores, options->lcore_count);
+		        "the map '%s' has %u lcore; two are the least, main and one that sends and receives",
+		        map, out->lcores);
 		rte_eal_cleanup();
 		return rc;
 	}

@@ -115,6 +115,7 @@ int interface_read(const char *name, struct interface *out, struct error *error)
 			continue;
 		}
 		out->up = (entry->ifa_flags & IFF_UP) != 0;
+		out->carrier = (entry->ifa_flags & IFF_RUNNING) != 0;
 		if (entry->ifa_addr == NULL) {
 			continue;
 		}
@@ -129,7 +130,6 @@ int interface_read(const char *name, struct interface *out, struct error *error)
 	}
 	freeifaddrs(all);
 	out->mtu = read_attribute(name, "mtu", &value) ? (unsigned)value : 1500;
-	out->carrier = read_attribute(name, "carrier", &value) && value == 1;
 	out->speed_mbps = read_attribute(name, "speed", &value) && value > 0 ? (uint64_t)value : 0;
 	return 0;
 }

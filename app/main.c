@@ -16,7 +16,9 @@ static const struct {
         {"compare", command_compare, "FIRST.json OTHER.json...",
          "results side by side, and whether they differ by more than chance"},
         {"merge", command_merge, "OUT.json IN.json...", "the results of several boxes as one"},
-        {"schema", command_schema, "[--reference]",
+        {"plan", command_plan, "-Q RATE [OPTIONS]",
+         "what a rate, a timeout and servers lose, and which run shows it"},
+        {"schema", command_schema, "[--reference | --man]",
          "print the JSON schema, or the reference, of configuration files"},
 };
 

@@ -14,3 +14,4 @@ int command_check(int count, char **arguments);
 int command_schema(int count, char **arguments);
 int command_compare(int count, char **arguments);
 int command_merge(int count, char **arguments);
+int command_plan(int count, char **arguments);

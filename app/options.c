@@ -63,12 +63,14 @@ static int refuse(char **arguments, int result, struct error *error)
 	} else {
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
 	}
+	if (result == '?' && optopt >= LONG_BASE) {
+		return error_set_at(error, -EINVAL, name, 0, 0, "the option takes no argument");
+	}
 	if (result == ':') {
 		return error_set_at(error, -EINVAL, name, 0, 0,
 		                    "the option needs an argument; --help shows which");
 	}
-	return error_set_at(error, -EINVAL, name, 0, 0,
-	                    "there is no such option, or it takes no argument; --help lists them");
+	return error_set_at(error, -EINVAL, name, 0, 0, "there is no such option; --help lists them");
 }
 
 static int parse_words(struct config_builder *builder, int count, char **arguments, bool *help,

@@ -127,6 +127,9 @@ int output_open(struct output *output, const struct session *session, ns_t start
 	if (rc == 0) {
 		rc = probe_file(plan, plan->output.ledger, error);
 	}
+	if (rc == 0) {
+		rc = recorder_open(&output->recorder, session, start, simulated, error);
+	}
 	if (rc == 0 && plan->output.jsonl != NULL) {
 		output->jsonl = open_file(plan, plan->output.jsonl, "we", error);
 		rc = error->code;
@@ -270,6 +273,7 @@ static bool is_due(struct output_rhythm *rhythm, ns_t now)
 
 void output_step(struct output *output, struct session *session, struct events *events, ns_t now)
 {
+	recorder_step(&output->recorder, session);
 	if (is_due(&output->intervals, now)) {
 		write_interval(output, session, events, now);
 	}
@@ -379,6 +383,7 @@ int output_finish(struct output *output, struct session *session, struct events 
 	}
 	write_report(output, &input, files->json, report_json_write, error);
 	write_report(output, &input, files->csv, report_csv, error);
+	recorder_finish(&output->recorder, session, result->ended, error);
 	if (files->ledger != NULL) {
 		ledger_write(session, files->ledger, output->start, error);
 	}
@@ -394,6 +399,7 @@ int output_finish(struct output *output, struct session *session, struct events 
 
 void output_close(struct output *output)
 {
+	recorder_close(&output->recorder);
 	if (output->jsonl != NULL && output->jsonl != stdout) {
 		fclose(output->jsonl);
 	}

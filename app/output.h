@@ -7,6 +7,7 @@
 #include "config/plan.h"
 #include "events.h"
 #include "judge.h"
+#include "recorder.h"
 #include "report/report.h"
 #include "session.h"
 
@@ -36,6 +37,7 @@ struct output {
 	bool progress_shown;
 	unsigned events_written;
 	struct judge judge;
+	struct recorder recorder;
 	struct report_plan report_plan;
 	struct report_cohort *cohorts;
 };

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <rte_bus_pci.h>
 #include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
@@ -16,6 +15,8 @@
 
 #include "base/fixed.h"
 #include "interface.h"
+#include "interrupt.h"
+#include "quiet.h"
 
 #define FRAME_ROOM  (RTE_PKTMBUF_HEADROOM + 2048)
 #define PAIR_QUEUES 16
@@ -100,6 +101,14 @@ static void list_pci(char *buffer, size_t size)
 	}
 }
 
+static int no_link(const struct port_options *options, const char *name, struct error *error)
+{
+	return error_set_at(error, -ENETDOWN, name, 0, 0,
+	                    "no link after %.1f s; check the cable or the peer's interface (ip link set PEER "
+	                    "up)",
+	                    ns_to_seconds(options->link_timeout));
+}
+
 static void fill_port(struct port *port, uint16_t id)
 {
 	struct rte_eth_dev_info info;
@@ -120,25 +129,49 @@ static void fill_port(struct port *port, uint16_t id)
 	port->socket = rte_eth_dev_socket_id(id);
 }
 
-static int probe_device(const char *device, const char *package, struct port *port, struct error *error)
+static int probe_device(const struct port_options *options, const char *device, const char *package,
+                        struct port *port, struct error *error)
 {
+	struct quiet quiet;
 	char name[RTE_ETH_NAME_MAX_LEN], drivers[512];
 	uint16_t id;
 	int rc;
 
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(device, ","), device);
+	quiet_begin(&quiet, options->verbose);
 	rc = rte_dev_probe(device);
+	quiet_end(&quiet);
 	if (rc < 0 || rte_eth_dev_get_port_by_name(name, &id) != 0) {
 		list_drivers(drivers, sizeof(drivers));
 		rc = rc < 0 ? rc : -ENODEV;
+		// The list last: it may be longer than the text has room for.
 		return error_set_at(error, rc, device, 0, 0,
-		                    "DPDK can't open this device: %s. Drivers installed: %s%s%s. -v shows "
-		                    "DPDK's own messages",
-		                    strerror(-rc), drivers,
-		                    package != NULL ? "; this one comes with Debian's " : "",
-		                    package != NULL ? package : "");
+		                    "DPDK can't open this device: %s. %s%s%s-v shows DPDK's own messages. "
+		                    "Drivers installed: %s",
+		                    quiet.reason[0] != '\0' ? quiet.reason : strerror(-rc),
+		                    package != NULL ? "Its driver comes with Debian's " : "",
+		                    package != NULL ? package : "", package != NULL ? "; " : "", drivers);
 	}
 	fill_port(port, id);
+	return 0;
+}
+
+// The drivers of kernel interfaces call their link up whatever it is.
+static int wait_for_carrier(const struct port_options *options, struct interface *interface,
+                            struct error *error)
+{
+	uint64_t deadline =
+	        rte_get_timer_cycles() + options->link_timeout / NS_PER_MS * (rte_get_timer_hz() / 1000);
+
+	while (!interface->carrier) {
+		if (rte_get_timer_cycles() >= deadline || interrupt_count() > 0) {
+			return no_link(options, options->device, error);
+		}
+		rte_delay_us_sleep(10000);
+		if (interface_read(options->device, interface, error) < 0) {
+			return error->code;
+		}
+	}
 	return 0;
 }
 
@@ -168,6 +201,10 @@ static int open_virtual(const struct port_options *options, struct port *port, s
 			                    "the interface is down; bring it up (ip link set %s up)",
 			                    options->device);
 		}
+		rc = wait_for_carrier(options, &interface, error);
+		if (rc < 0) {
+			return rc;
+		}
 		if (options->driver == PORT_DRIVER_AF_PACKET) {
 			// Its rings have to bridge the time slices of a shared CPU; qdisc_bypass hands frames
 			// to the driver at once.
@@ -179,8 +216,11 @@ static int open_virtual(const struct port_options *options, struct port *port, s
 			         options->device, queues);
 		}
 	}
-	rc = probe_device(device, package, port, error);
+	rc = probe_device(options, device, package, port, error);
 	port->software = true;
+	if (rc == 0 && options->driver != PORT_DRIVER_TAP) {
+		port->mtu = (uint16_t)RTE_MIN(interface.mtu, UINT16_MAX); // the drivers say 1500 of any
+	}
 	return rc;
 }
 
@@ -211,7 +251,7 @@ int port_open(const struct port_options *options, struct port *port, struct erro
 	case PORT_DRIVER_PCI:
 		return open_pci(options, port, error);
 	case PORT_DRIVER_DEVICE:
-		return probe_device(options->device, NULL, port, error);
+		return probe_device(options, options->device, NULL, port, error);
 	case PORT_DRIVER_DIRECTOR:
 		break;
 	}
@@ -239,8 +279,10 @@ int port_open_pair(unsigned queues, unsigned ring_size, struct port *a, struct p
 	int rc;
 
 	if (queues == 0 || queues > PAIR_QUEUES) {
-		return error_set(error, -EINVAL, "%u queues to the embedded director; net_ring has 1 to %u",
-		                 queues, PAIR_QUEUES);
+		return error_set_at(error, -EINVAL, "--senders", 0, 0,
+		                    "%u senders need a queue each, and the port to the director model has 1 "
+		                    "to %u; use fewer",
+		                    queues, PAIR_QUEUES);
 	}
 	for (unsigned i = 0; i < queues; i++) {
 		char name[RTE_RING_NAMESIZE];
@@ -274,11 +316,8 @@ static int wait_for_link(const struct port_options *options, struct port *port, 
 			return 0;
 		}
 		rte_delay_us_sleep(10000);
-	} while (rte_get_timer_cycles() < deadline);
-	return error_set_at(error, -ENETDOWN, port->name, 0, 0,
-	                    "the port has no link after %.1f s; check the cable or the peer's interface (ip "
-	                    "link set PEER up)",
-	                    ns_to_seconds(options->link_timeout));
+	} while (rte_get_timer_cycles() < deadline && interrupt_count() == 0);
+	return no_link(options, port->name, error);
 }
 
 static int setup_queues(const struct port_options *options, struct port *port,
@@ -309,6 +348,7 @@ static int setup_queues(const struct port_options *options, struct port *port,
 int port_start(const struct port_options *options, struct port *port, struct rte_mempool *receive_pool,
                struct error *error)
 {
+	struct quiet quiet;
 	struct rte_eth_conf config = {.rxmode = {.mq_mode = RTE_ETH_MQ_RX_NONE}};
 	struct rte_eth_dev_info info;
 	int rc = rte_eth_dev_info_get(port->id, &info);
@@ -352,25 +392,31 @@ int port_start(const struct port_options *options, struct port *port, struct rte
 		return error_set_at(error, rc, port->name, 0, 0, "driver %s refuses this set-up: %s",
 		                    port->driver, strerror(-rc));
 	}
+	quiet_begin(&quiet, options->verbose);
 	rc = setup_queues(options, port, &info, receive_pool, error);
-	if (rc < 0) {
-		return rc;
+	if (rc == 0) {
+		if (options->promiscuous) {
+			(void)rte_eth_promiscuous_enable(
+			        port->id); // a driver without it has nothing to filter
+		}
+		rc = rte_eth_dev_start(port->id);
 	}
-	if (options->promiscuous) {
-		(void)rte_eth_promiscuous_enable(port->id); // a driver without it has nothing to filter
-	}
-	rc = rte_eth_dev_start(port->id);
+	quiet_end(&quiet);
 	if (rc < 0) {
 		return error_set_at(error, rc, port->name, 0, 0, "driver %s does not start this port: %s",
-		                    port->driver, strerror(-rc));
+		                    port->driver, quiet.reason[0] != '\0' ? quiet.reason : strerror(-rc));
 	}
 	return wait_for_link(options, port, error);
 }
 
 void port_close(struct port *port)
 {
+	struct quiet quiet;
+
+	quiet_begin(&quiet, false);
 	(void)rte_eth_dev_stop(port->id);
 	(void)rte_eth_dev_close(port->id);
+	quiet_end(&quiet);
 }
 
 struct rte_mempool *port_pool(const char *name, unsigned frames, unsigned cache, int socket,

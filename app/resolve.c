@@ -62,7 +62,7 @@ static void receive(const struct port *port, struct rte_mempool *pool, struct pa
 }
 
 int resolve_neighbour(const struct port *port, const struct packet_neighbour_options *options,
-                      struct rte_mempool *pool, const struct clock *clock, uint8_t mac[6],
+                      const char *place, struct rte_mempool *pool, const struct clock *clock, uint8_t mac[6],
                       struct error *error)
 {
 	struct packet_neighbour neighbour;
@@ -82,6 +82,9 @@ int resolve_neighbour(const struct port *port, const struct packet_neighbour_opt
 			rc = error_set(error, -EINTR, "interrupted while resolving the next hop");
 		}
 		rte_delay_us_sleep(200);
+	}
+	if (rc < 0 && error->source[0] == '\0') {
+		snprintf(error->source, sizeof(error->source), "%s", place);
 	}
 	if (rc == 0) {
 		memcpy(mac, neighbour.mac, sizeof(neighbour.mac));

@@ -7,9 +7,10 @@
 #include "port.h"
 
 /**
- * Resolve options->target over `port`; answers requests for `own` meanwhile. Returns 0 and the MAC, or a
+ * Resolve options->target over `port`; answers requests for `own` meanwhile.
+ * `place` names in errors what gave the target. Returns 0 and the MAC, or a
  * negative errno with an error that says what was asked and how to go on without (--mac).
  */
 int resolve_neighbour(const struct port *port, const struct packet_neighbour_options *options,
-                      struct rte_mempool *pool, const struct clock *clock, uint8_t mac[6],
+                      const char *place, struct rte_mempool *pool, const struct clock *clock, uint8_t mac[6],
                       struct error *error);

@@ -14,6 +14,14 @@
 #define POOL_CACHE     256
 #define CONTROL_FRAMES 511
 
+// An XDP socket's memory is the receive pool: its fill, completion and both packet rings, and the copies that
+// it sends.
+#define AF_XDP_FRAMES 16384
+
+// Between two rounds of the main lcore (10 ms, and the time that a write takes): records of lost queries and
+// of unusual frames for the capture file, 12 MiB together.
+#define CAPTURE_QUERIES 65536
+#define CAPTURE_FRAMES  4096
 // DPDK's heap holds devices besides frames, and its free memory comes in pieces.
 #define DEVICE_MEMORY (8u << 20)
 #define HEAP_SLACK    (24u << 20)
@@ -60,7 +68,12 @@ static unsigned sender_frames(const struct plan *plan)
 
 static unsigned receive_frames(const struct plan *plan)
 {
-	return plan->port.receive_queues * queue_frames(plan) + SPARE_FRAMES;
+	unsigned per_queue = queue_frames(plan);
+
+	if (plan->port.driver == PLAN_DRIVER_AF_XDP) {
+		per_queue += AF_XDP_FRAMES;
+	}
+	return plan->port.receive_queues * per_queue + SPARE_FRAMES;
 }
 
 // Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real
@@ -145,6 +158,7 @@ static void port_options_from(const struct plan *plan, struct port_options *out)
 	        .offload = plan->port.offload == PLAN_OFFLOAD_AUTO,
 	        .promiscuous = plan->port.promiscuous || plan->port.source_mac.present,
 	        .link_timeout = plan->port.link_timeout,
+	        .verbose = plan->output.verbose,
 	};
 }
 
@@ -241,8 +255,16 @@ static int find_next_hop(struct session *session, struct error *error)
 	memcpy(options.own.mac, session->port.mac, sizeof(options.own.mac));
 	options.own.address = plan->cohorts[0].ranges[0].first;
 	clock_start(&session->clock);
-	return resolve_neighbour(&session->port, &options, session->control_pool, &session->clock,
-	                         session->next_hop, error);
+	return resolve_neighbour(&session->port, &options,
+	                         plan->service.gateway.family != ADDRESS_NONE ? "--gateway" : "--server",
+	                         session->control_pool, &session->clock, session->next_hop, error);
+}
+
+static uint32_t table_room(const struct plan *plan)
+{
+	uint64_t tuples = flow_space_tuples(plan->cohorts, plan->cohort_count);
+
+	return (uint32_t)RTE_MIN(fixed_power_of_two(2 * tuples + 1024), UINT64_C(1) << 31);
 }
 
 static int make_director(struct session *session, struct error *error)
@@ -283,6 +305,9 @@ static int make_director(struct session *session, struct error *error)
 		memcpy(to->nsid, from->nsid, sizeof(to->nsid));
 	}
 	options.ipvs = model->ipvs;
+	// More connections than tuples (and as many templates) there can't be: a table of that size stays in
+	// the CPU's caches.
+	options.ipvs.connections = RTE_MIN(options.ipvs.connections, table_room(plan));
 	if (options.ipvs.first_jiffy == 0) {
 		// A kernel's timer wheel has any phase when a run begins: the lateness of expiry differs by
 		// the seed.
@@ -294,6 +319,9 @@ static int make_director(struct session *session, struct error *error)
 	options.backend_count = model->backend_count;
 	options.proxy_neighbours = true;
 	options.pending = director_pending_replies(plan);
+	options.faults = model->faults;
+	options.icmp_ratelimit = model->icmp_ratelimit;
+	options.icmp_msgs_per_sec = model->icmp_msgs_per_sec;
 	options.seed = plan->seed;
 	memcpy(options.mac, director_mac, sizeof(options.mac));
 	return director_create(&session->director, &options, session->director_pool, error);
@@ -359,6 +387,7 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	                                  : 0,
 	        .pools = session->pools,
 	        .control_pool = session->control_pool,
+	        .capture = plan->output.pcap != NULL ? (struct capture *)(uintptr_t)&session->capture : NULL,
 	};
 	memcpy(out->header.source_mac, session->port.mac, sizeof(out->header.source_mac));
 	memcpy(out->header.destination_mac, session->next_hop, sizeof(out->header.destination_mac));
@@ -411,6 +440,12 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	if (rc < 0) {
 		return rc;
 	}
+	if (plan->output.pcap != NULL) {
+		rc = capture_init(&session->capture, CAPTURE_QUERIES, CAPTURE_FRAMES, error);
+		if (rc < 0) {
+			return rc;
+		}
+	}
 	session_team_options(session, &options);
 	rc = worker_team_create(&session->team, &options, error);
 	if (rc == 0) {
@@ -423,6 +458,7 @@ void session_close(struct session *session)
 {
 	stats_snapshot_release(&session->snapshot);
 	worker_team_free(session->team);
+	capture_release(&session->capture);
 	director_destroy(session->director);
 	free(session->backends);
 	if (session->port_opened) {

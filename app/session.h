@@ -3,6 +3,7 @@
 // environment, ports, frame pools, next hop, director model, team. The main thread owns it; while lcores run
 // it only reads snapshots and talks to the director through events.
 
+#include "capture/capture.h"
 #include "clock.h"
 #include "config/plan.h"
 #include "director/director.h"
@@ -28,6 +29,7 @@ struct session {
 	struct director *director;
 	struct backend_options *backends;
 	struct worker_team *team;
+	struct capture capture; ///< of the plan's capture file; zeroed without one
 	struct stats_snapshot snapshot;
 	struct clock clock;
 };

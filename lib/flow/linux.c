@@ -3,14 +3,13 @@
 // that reaches every port, until one is free. The kernel steps by an odd multiple of its hash table's size
 // through a ring of 2^16, leaving out what lies outside of the range; here the stride is coprime to the
 // number of tuples, which reaches them all without leaving any out.
-#include "base/random.h"
 #include "picker.h"
 
 #define STRIDES 512
 
 struct ephemeral {
 	struct flow_picker picker;
-	struct random random;
+	struct flow_draws draws;
 	uint32_t stride;
 	bool stepping;
 	uint32_t strides[STRIDES]; // drawn at the start: to test a stride takes divisions
@@ -27,14 +26,10 @@ static uint32_t greatest_common_divisor(uint32_t a, uint32_t b)
 	return a;
 }
 
-// One query ahead, for the same reason as in policy random.
-static void ephemeral_draw(struct flow_picker *picker)
+static void ephemeral_choose(struct ephemeral *ephemeral)
 {
-	struct ephemeral *ephemeral = (struct ephemeral *)picker;
-
-	picker->proposal = (uint32_t)random_below(&ephemeral->random, picker->count);
+	ephemeral->picker.proposal = flow_draws_ahead(&ephemeral->draws, 0);
 	ephemeral->stepping = false;
-	__builtin_prefetch(&picker->sent[picker->proposal], 1);
 }
 
 static void ephemeral_init(struct flow_picker *picker, const struct flow_policy_options *options, void *array)
@@ -42,9 +37,9 @@ static void ephemeral_init(struct flow_picker *picker, const struct flow_policy_
 	struct ephemeral *ephemeral = (struct ephemeral *)picker;
 
 	(void)array;
-	random_seed(&ephemeral->random, options->seed, picker->first);
+	flow_draws_init(&ephemeral->draws, picker, options->seed);
 	for (unsigned i = 0; i < STRIDES; i++) {
-		uint32_t stride = 1 + (uint32_t)random_below(&ephemeral->random, picker->count);
+		uint32_t stride = 1 + (uint32_t)random_below(&ephemeral->draws.random, picker->count);
 
 		while (greatest_common_divisor(stride, picker->count) != 1) {
 			stride = stride < picker->count ? stride + 1
@@ -52,7 +47,12 @@ static void ephemeral_init(struct flow_picker *picker, const struct flow_policy_
 		}
 		ephemeral->strides[i] = stride;
 	}
-	ephemeral_draw(picker);
+	ephemeral_choose(ephemeral);
+}
+
+static uint32_t ephemeral_ahead(const struct flow_picker *picker, unsigned distance)
+{
+	return flow_draws_ahead(&((const struct ephemeral *)picker)->draws, distance);
 }
 
 static bool ephemeral_next(struct flow_picker *picker, ns_t now, uint32_t *local)
@@ -64,9 +64,12 @@ static bool ephemeral_next(struct flow_picker *picker, ns_t now, uint32_t *local
 
 static void ephemeral_used(struct flow_picker *picker, uint32_t local, ns_t now)
 {
+	struct ephemeral *ephemeral = (struct ephemeral *)picker;
+
 	(void)local;
 	(void)now;
-	ephemeral_draw(picker);
+	flow_draws_step(&ephemeral->draws, picker);
+	ephemeral_choose(ephemeral);
 }
 
 static void ephemeral_busy(struct flow_picker *picker, uint32_t local)
@@ -75,7 +78,7 @@ static void ephemeral_busy(struct flow_picker *picker, uint32_t local)
 	uint32_t left = picker->count - local;
 
 	if (!ephemeral->stepping) {
-		ephemeral->stride = ephemeral->strides[random_below(&ephemeral->random, STRIDES)];
+		ephemeral->stride = ephemeral->strides[random_below(&ephemeral->draws.random, STRIDES)];
 		ephemeral->stepping = true;
 	}
 	picker->proposal = ephemeral->stride < left ? local + ephemeral->stride : ephemeral->stride - left;
@@ -87,4 +90,5 @@ const struct flow_picker_operations flow_linux_operations = {
         .next = ephemeral_next,
         .used = ephemeral_used,
         .busy = ephemeral_busy,
+        .ahead = ephemeral_ahead,
 };

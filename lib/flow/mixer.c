@@ -72,9 +72,9 @@ int flow_mixer_init(struct flow_mixer *mixer, const double *shares, unsigned cou
 	return 0;
 }
 
-uint32_t flow_mixer_next(const struct flow_mixer *mixer)
+uint32_t flow_mixer_after_pass(const struct flow_mixer *mixer)
 {
-	return mixer->passed == 0 ? mixer->turn : first_due(mixer, mixer->passed);
+	return first_due(mixer, mixer->passed);
 }
 
 void flow_mixer_pass(struct flow_mixer *mixer)
@@ -86,7 +86,7 @@ void flow_mixer_pass(struct flow_mixer *mixer)
 	}
 }
 
-void flow_mixer_take(struct flow_mixer *mixer)
+void flow_mixer_turn(struct flow_mixer *mixer)
 {
 	mixer->credits[mixer->turn] -= FLOW_MIXER_ONE;
 	begin_turn(mixer);

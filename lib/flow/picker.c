@@ -105,3 +105,12 @@ ns_t flow_picker_ready_at(const struct flow_picker *picker)
 {
 	return picker->operations->ready_at != NULL ? picker->operations->ready_at(picker) : 0;
 }
+
+bool flow_picker_ahead(const struct flow_picker *picker, unsigned distance, uint32_t *tuple)
+{
+	if (picker->operations->ahead == NULL) {
+		return false;
+	}
+	*tuple = picker->first + picker->operations->ahead(picker, distance);
+	return true;
+}

@@ -3,6 +3,7 @@
 // from the number. A policy's struct begins with a struct flow_picker; its operations are called through
 // `operations`.
 
+#include "base/random.h"
 #include "flow/policy.h"
 
 #include <stddef.h>
@@ -21,6 +22,8 @@ struct flow_picker_operations {
 	void (*busy)(struct flow_picker *picker, uint32_t local);
 	/** NULL: always at once. */
 	ns_t (*ready_at)(const struct flow_picker *picker);
+	/** The local that is proposed after `distance` uses. NULL: the policy can't tell. */
+	uint32_t (*ahead)(const struct flow_picker *picker, unsigned distance);
 };
 
 struct flow_picker {
@@ -43,6 +46,41 @@ extern const struct flow_picker_operations flow_sweep_operations;
 extern const struct flow_picker_operations flow_sticky_operations;
 extern const struct flow_picker_operations flow_fresh_operations;
 extern const struct flow_picker_operations flow_linux_operations;
+
+/**
+ * Uniform draws, made FLOW_PICKER_AHEAD of them ahead: a tuple's record is on its way from memory long before
+ * the tuple is proposed. The numbers are those that drawing one by one would give.
+ */
+struct flow_draws {
+	struct random random;
+	unsigned at; ///< the one whose turn it is
+	uint32_t locals[FLOW_PICKER_AHEAD];
+};
+
+_Static_assert((FLOW_PICKER_AHEAD & (FLOW_PICKER_AHEAD - 1)) == 0, "places wrap by a mask");
+
+static inline uint32_t flow_draws_ahead(const struct flow_draws *draws, unsigned distance)
+{
+	return draws->locals[(draws->at + distance) & (FLOW_PICKER_AHEAD - 1)];
+}
+
+/** The draw whose turn it is is done with: on to the next, and draw one more. */
+static inline void flow_draws_step(struct flow_draws *draws, const struct flow_picker *picker)
+{
+	uint32_t local = (uint32_t)random_below(&draws->random, picker->count);
+
+	draws->locals[draws->at] = local;
+	draws->at = (draws->at + 1) & (FLOW_PICKER_AHEAD - 1);
+	__builtin_prefetch(&picker->sent[local], 1);
+}
+
+static inline void flow_draws_init(struct flow_draws *draws, const struct flow_picker *picker, uint64_t seed)
+{
+	random_seed(&draws->random, seed, picker->first);
+	for (unsigned i = 0; i < FLOW_PICKER_AHEAD; i++) {
+		flow_draws_step(draws, picker);
+	}
+}
 
 /**
  * A queue of locals, linked through one array of `count` links that all queues of a picker share: a tuple is

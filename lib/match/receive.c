@@ -3,25 +3,7 @@
 #include "slot.h"
 
 // FIFO entries whose slots are on their way into the cache while the head steps on.
-#define PREFETCH_AHEAD 8
-
-// A consistent copy of a slot that TX may be writing: read until the word stands still around the other two
-// fields. The word can come back to the same value only when TX withdraws a query and stages one of the same
-// id within 16 ns; then RX may hold the sequence of the withdrawn one, which is_published compares before the
-// query is touched.
-static uint64_t slot_read(const struct match_slot *slot, uint32_t *sequence, uint32_t *question)
-{
-	uint64_t before, after;
-
-	do {
-		before = atomic_load_explicit(&slot->word, memory_order_acquire);
-		*sequence = atomic_load_explicit(&slot->sequence, memory_order_relaxed);
-		*question = atomic_load_explicit(&slot->question, memory_order_relaxed);
-		atomic_thread_fence(memory_order_acquire);
-		after = atomic_load_explicit(&slot->word, memory_order_relaxed);
-	} while (before != after);
-	return before;
-}
+#define PREFETCH_AHEAD 24
 
 // Whether a query read as `word` and `sequence` has left, so that its slot is RX's. When RX learnt of its
 // publication before it read the slot, what it read is final. When it learns now, TX may have changed the

@@ -16,6 +16,12 @@ static bool fifo_is_full(struct match_table *table)
 	return table->tail - table->head_seen > table->fifo_mask;
 }
 
+// Acquire: RX is done with what it read of the query before.
+static inline bool slot_is_free(const struct match_slot *slot)
+{
+	return word_state(atomic_load_explicit(&slot->word, memory_order_acquire)) != MATCH_SENT;
+}
+
 static uint32_t tuple_in_flight(const struct match_table *table, uint32_t tuple)
 {
 	const struct match_slot *slot = &table->slots[slot_number(table, tuple, 0)];
@@ -33,15 +39,13 @@ static uint32_t tuple_in_flight(const struct match_table *table, uint32_t tuple)
 // are counted, else only `limit` slots of them are used, so no more can be in flight. Probing ends after
 // MATCH_PROBES, so a tuple full of lost queries costs a bounded time a query due; the first slot tried is the
 // first to expire, so no tuple stays blocked that way.
-enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id)
+static __attribute__((noinline)) enum match_room search(struct match_table *table, uint32_t tuple,
+                                                        uint32_t limit, uint16_t *id)
 {
 	uint32_t depth = UINT32_C(1) << table->depth_shift;
 	uint32_t usable = limit > 0 && limit < depth ? limit : depth;
 	uint16_t candidate = *id;
 
-	if (fifo_is_full(table)) {
-		return MATCH_TABLE_FULL;
-	}
 	if (usable < depth && depth <= DEPTH_OF_LINE) {
 		if (tuple_in_flight(table, tuple) >= limit) {
 			return MATCH_TUPLE_FULL;
@@ -55,13 +59,23 @@ enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_
 			candidate = (uint16_t)((candidate | (depth - 1)) + 1);
 		}
 		slot = &table->slots[slot_number(table, tuple, candidate)];
-		// Acquire: RX is done with what it read of the query before.
-		if (word_state(atomic_load_explicit(&slot->word, memory_order_acquire)) != MATCH_SENT) {
+		if (slot_is_free(slot)) {
 			*id = candidate;
 			return MATCH_ROOM;
 		}
 	}
 	return MATCH_TUPLE_FULL;
+}
+
+enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id)
+{
+	if (fifo_is_full(table)) {
+		return MATCH_TABLE_FULL;
+	}
+	if (limit == 0 && slot_is_free(&table->slots[slot_number(table, tuple, *id)])) {
+		return MATCH_ROOM;
+	}
+	return search(table, tuple, limit, id);
 }
 
 void match_stage(struct match_table *table, uint32_t tuple, uint16_t id, uint16_t age_class,

@@ -19,6 +19,7 @@
 _Static_assert(sizeof(struct match_slot) == 16, "a query in flight takes 16 bytes");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "slots are published by plain stores");
 _Static_assert(MATCH_TIME_UNIT == 1 << TIME_UNIT_LOG2, "the header says what the word keeps");
+_Static_assert(MATCH_TIME_SPAN == (TIME_MASK + 1) << TIME_UNIT_LOG2, "and how much of it");
 _Static_assert(offsetof(struct match_table, published) % 64 == 0, "TX's line");
 _Static_assert(offsetof(struct match_table, head) % 64 == 0, "RX's line");
 
@@ -72,4 +73,22 @@ static inline void query_from(struct match_query *query, uint32_t tuple, uint64_
 	query->id = word_id(word);
 	query->age_class = (uint16_t)((word >> AGE_SHIFT) & (MATCH_AGE_CLASSES - 1));
 	query->sent_at = word_sent_at(word, now);
+}
+
+// A consistent copy of a slot that TX may be writing: read until the word stands still around the other two
+// fields. The word can come back to the same value only when TX withdraws a query and stages one of the same
+// id within 16 ns; then RX may hold the sequence of the withdrawn one, which is_published compares before the
+// query is touched.
+static inline uint64_t slot_read(const struct match_slot *slot, uint32_t *sequence, uint32_t *question)
+{
+	uint64_t before, after;
+
+	do {
+		before = atomic_load_explicit(&slot->word, memory_order_acquire);
+		*sequence = atomic_load_explicit(&slot->sequence, memory_order_relaxed);
+		*question = atomic_load_explicit(&slot->question, memory_order_relaxed);
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(&slot->word, memory_order_relaxed);
+	} while (before != after);
+	return before;
 }

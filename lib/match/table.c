@@ -56,6 +56,9 @@ static void *map_zeroed(size_t size)
 	}
 	// A random tuple costs one TLB miss a page: with 2 MiB pages the table's translations fit the TLB.
 	(void)madvise(memory, size, MADV_HUGEPAGE);
+#ifdef MADV_POPULATE_WRITE
+	(void)madvise(memory, size, MADV_POPULATE_WRITE); // now, so that the data path never faults
+#endif
 	return memory;
 }
 

@@ -86,7 +86,7 @@ static int give_up(struct packet_neighbour *neighbour, struct error *error)
 	return error_set(error, -EHOSTUNREACH,
 	                 "the next hop %s did not answer %u %s in %.1f s (%s); check that it is on this link "
 	                 "and in this VLAN, "
-	                 "or give its MAC address",
+	                 "or give its MAC address (--mac)",
 	                 address_format(&options->target, text), neighbour->tries,
 	                 options->target.family == ADDRESS_IPV4 ? "ARP requests" : "neighbour solicitations",
 	                 ns_to_seconds(options->timeout), vlan);

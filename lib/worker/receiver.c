@@ -24,12 +24,28 @@ static void count(struct worker_receiver *receiver, enum stats_receiver_counter 
 	receiver->stats->counters[counter]++;
 }
 
-static void completed(struct worker_link *link)
+static void completed(struct worker_link *link, unsigned queries)
 {
 	// Single writer: a plain load and a release store.
 	atomic_store_explicit(&link->completed,
-	                      atomic_load_explicit(&link->completed, memory_order_relaxed) + 1,
+	                      atomic_load_explicit(&link->completed, memory_order_relaxed) + queries,
 	                      memory_order_release);
+}
+
+// Bring what the outcome of a query on this tuple is filed in. Always inlined: see match_prefetch.
+__attribute__((always_inline)) static inline void prefetch_books(const struct worker_receiver *receiver,
+                                                                 uint32_t tuple)
+{
+	__builtin_prefetch(&receiver->ledger[tuple], 1);
+	if (receiver->space->cohort_count > 1) {
+		flow_space_prefetch(receiver->space, tuple);
+	}
+}
+
+// With one cohort nothing needs to be looked up, which would miss the cache for each random tuple.
+static unsigned cohort_of(const struct worker_receiver *receiver, uint32_t tuple)
+{
+	return receiver->space->cohort_count > 1 ? flow_space_cohort_of(receiver->space, tuple) : 0;
 }
 
 // Tuples are numbered worker by worker, so the tables' ranges lie one behind the other.
@@ -66,6 +82,16 @@ static bool checksum_is_bad(const struct worker_receiver *receiver, const struct
 	       (checksum == PACKET_CHECKSUM_PARTIAL && receiver->verify != WORKER_VERIFY_PARTIAL);
 }
 
+// An unusual frame goes to the capture, if there is one; its Ethernet padding does not.
+static void keep(struct worker_receiver *receiver, const struct packet_view *view, enum capture_reason reason,
+                 ns_t now)
+{
+	if (receiver->capture != NULL) {
+		capture_take_frame(receiver->capture, reason, view->frame,
+		                   (size_t)(view->transport - view->frame) + view->transport_length, now);
+	}
+}
+
 static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
                        uint16_t port)
 {
@@ -86,7 +112,7 @@ static bool is_service(const struct worker_receiver *receiver, uint8_t family, c
 }
 
 // A UDP datagram: find its tuple and parse its DNS message. False when that ends it.
-static bool classify_datagram(struct worker_receiver *receiver, struct arrival *arrival)
+static bool classify_datagram(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
 {
 	const struct packet_view *view = &arrival->view;
 
@@ -100,10 +126,11 @@ static bool classify_datagram(struct worker_receiver *receiver, struct arrival *
 		break;
 	default:
 		count(receiver, STATS_MALFORMED_DNS);
+		keep(receiver, view, CAPTURE_MALFORMED, now);
 		return false;
 	}
 	match_prefetch(link_of(receiver, arrival->tuple)->table, arrival->tuple, arrival->reply.id);
-	__builtin_prefetch(&receiver->ledger[arrival->tuple], 1);
+	prefetch_books(receiver, arrival->tuple);
 	return true;
 }
 
@@ -134,25 +161,29 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 	if (tuple == FLOW_TUPLE_NONE ||
 	    !is_service(receiver, view->family, quote->destination, quote->destination_port)) {
 		count(receiver, STATS_ICMP_UNMATCHED);
+		keep(receiver, view, CAPTURE_ICMP, now);
 		return true;
 	}
 	link = link_of(receiver, tuple);
-	cohort = flow_space_cohort_of(receiver->space, tuple);
+	cohort = cohort_of(receiver, tuple);
 	switch (match_refuse(link->table, tuple, quote->has_id ? quote->id : -1, now, &query)) {
 	case MATCH_IS_ANSWER:
 		count(receiver, refusal_counter(quote->reason));
 		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at,
 		                    now - query.sent_at);
 		flow_answered_refusal(&receiver->ledger[tuple], query.id);
-		completed(link);
+		keep(receiver, view, CAPTURE_REFUSED, now);
+		completed(link, 1);
 		return true;
 	case MATCH_IS_EARLY:
 		return false;
 	case MATCH_IS_DUPLICATE:
 		count(receiver, STATS_DUPLICATE);
+		keep(receiver, view, CAPTURE_DUPLICATE, now);
 		return true;
 	default:
 		count(receiver, STATS_ICMP_UNMATCHED);
+		keep(receiver, view, CAPTURE_ICMP, now);
 		return true;
 	}
 }
@@ -171,8 +202,8 @@ static void count_answer(struct worker_receiver *receiver, const struct arrival 
 		backend = stats_backend_find(stats, reply->nsid, reply->nsid_length, false, now);
 		stats->backends[backend].answered++;
 	}
-	stats_count_answered(stats, flow_space_cohort_of(receiver->space, arrival->tuple), query->age_class,
-	                     query->sent_at, now - query->sent_at);
+	stats_count_answered(stats, cohort_of(receiver, arrival->tuple), query->age_class, query->sent_at,
+	                     now - query->sent_at);
 	stats_count_rcode(stats, reply->rcode);
 	stats->counters[STATS_REPLY_BYTES] += arrival->view.payload_length;
 	stats->counters[STATS_TRUNCATED] += reply->truncated;
@@ -197,9 +228,11 @@ static bool settle_wrong_source(struct worker_receiver *receiver, const struct a
 	}
 	if (result != MATCH_IS_ANSWER) {
 		count(receiver, STATS_UNEXPECTED);
+		keep(receiver, view, CAPTURE_UNEXPECTED, now);
 		return true;
 	}
 	count(receiver, STATS_WRONG_SOURCE);
+	keep(receiver, view, CAPTURE_WRONG_SOURCE, now);
 	source = packet_address(view, view->source);
 	address_format(&source, text);
 	backend = stats_backend_find(receiver->stats, (const uint8_t *)text, strlen(text), true, now);
@@ -227,22 +260,26 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 	switch (result) {
 	case MATCH_IS_ANSWER:
 		count_answer(receiver, arrival, &query, now);
-		completed(link);
+		completed(link, 1);
 		break;
 	case MATCH_IS_LATE:
-		stats_count_late(receiver->stats, flow_space_cohort_of(receiver->space, arrival->tuple),
-		                 query.age_class, query.sent_at);
+		stats_count_late(receiver->stats, cohort_of(receiver, arrival->tuple), query.age_class,
+		                 query.sent_at);
 		receiver->ledger[arrival->tuple].late++;
+		keep(receiver, view, CAPTURE_LATE, now);
 		break;
 	case MATCH_IS_DUPLICATE:
 		count(receiver, STATS_DUPLICATE);
 		receiver->ledger[arrival->tuple].duplicate++;
+		keep(receiver, view, CAPTURE_DUPLICATE, now);
 		break;
 	case MATCH_IS_MISMATCH:
 		count(receiver, STATS_MISMATCH);
+		keep(receiver, view, CAPTURE_MISMATCH, now);
 		break;
 	case MATCH_IS_UNEXPECTED:
 		count(receiver, STATS_UNEXPECTED);
+		keep(receiver, view, CAPTURE_UNEXPECTED, now);
 		break;
 	case MATCH_IS_EARLY:
 		return false;
@@ -251,7 +288,7 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 }
 
 // First pass. True when the arrival goes on to settle().
-static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
+static bool classify(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
 {
 	struct packet_view *view = &arrival->view;
 	enum packet_kind kind = packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *),
@@ -280,7 +317,7 @@ static bool classify(struct worker_receiver *receiver, struct arrival *arrival)
 		return false;
 	}
 	if (kind == PACKET_UDP) {
-		return classify_datagram(receiver, arrival);
+		return classify_datagram(receiver, arrival, now);
 	}
 	if (kind == PACKET_ICMP_UNREACHABLE) {
 		return true;
@@ -347,7 +384,7 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 		}
 		bytes += mbufs[i]->pkt_len;
 		arrivals[i].mbuf = mbufs[i];
-		if (!classify(receiver, &arrivals[i])) {
+		if (!classify(receiver, &arrivals[i], now)) {
 			arrivals[i].mbuf = NULL;
 			rte_pktmbuf_free(mbufs[i]);
 		}
@@ -366,6 +403,24 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 	receiver->stats->counters[STATS_RECEIVED_BYTES] += bytes;
 }
 
+static void keep_loss(struct worker_receiver *receiver, const struct worker_link *link,
+                      const struct match_query *lost, ns_t now)
+{
+	uint16_t backend = flow_answered_backend(&receiver->ledger[lost->tuple]);
+	struct match_query before;
+
+	if (match_predecessor(link->table, lost, now, &before)) {
+		// A slot keeps its time modulo 1099 s; the age class of the lost query says how long ago that
+		// was.
+		while (before.id == (uint16_t)(lost->id - 1) && before.sent_at > MATCH_TIME_SPAN &&
+		       lost->sent_at - before.sent_at < stats_age_low(lost->age_class)) {
+			before.sent_at -= MATCH_TIME_SPAN;
+		}
+		capture_take_query(receiver->capture, CAPTURE_ANSWERED, &before, backend);
+	}
+	capture_take_query(receiver->capture, CAPTURE_LOST, lost, backend);
+}
+
 static void expire(struct worker_receiver *receiver, struct worker_link *link, ns_t now)
 {
 	struct match_query lost[WORKER_RECEIVE_BURST];
@@ -374,41 +429,60 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 	do {
 		number = match_expire(link->table, now, lost, WORKER_RECEIVE_BURST);
 		for (unsigned i = 0; i < number; i++) {
+			prefetch_books(receiver, lost[i].tuple);
+		}
+		for (unsigned i = 0; i < number; i++) {
 			struct flow_answered *record = &receiver->ledger[lost[i].tuple];
 			uint16_t backend = flow_answered_backend(record);
 
-			stats_count_lost(receiver->stats,
-			                 flow_space_cohort_of(receiver->space, lost[i].tuple),
+			stats_count_lost(receiver->stats, cohort_of(receiver, lost[i].tuple),
 			                 lost[i].age_class, lost[i].sent_at);
 			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
 			flow_spells_lost(receiver->spells, record, lost[i].tuple, lost[i].sent_at);
 			flow_answered_loss(record, lost[i].id, lost[i].sent_at);
-			completed(link);
+			if (receiver->capture != NULL) {
+				keep_loss(receiver, link, &lost[i], now);
+			}
+		}
+		if (number > 0) {
+			completed(link, number);
 		}
 	} while (number == WORKER_RECEIVE_BURST);
 }
 
-unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
+void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **frames, unsigned count,
+                            ns_t now)
 {
-	struct rte_mbuf *mbufs[WORKER_RECEIVE_BURST];
-	unsigned total = 0;
-
 	if (receiver->early_count > 0) {
 		retry_early(receiver);
 	}
-	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
-		unsigned received =
-		        rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), mbufs,
-		                         WORKER_RECEIVE_BURST);
+	if (count > 0) {
+		handle_burst(receiver, frames, count, now);
+	}
+}
 
-		if (received > 0) {
-			handle_burst(receiver, mbufs, received, now);
-		}
-		total += received;
+void worker_receiver_expire(struct worker_receiver *receiver, ns_t now)
+{
+	if (receiver->early_count > 0) {
+		retry_early(receiver);
 	}
 	for (unsigned i = 0; i < receiver->link_count; i++) {
 		expire(receiver, &receiver->links[i], now);
 	}
+}
+
+unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
+{
+	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
+	unsigned total = 0;
+
+	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
+		unsigned count = worker_receiver_poll(receiver, queue, frames);
+
+		worker_receiver_handle(receiver, frames, count, now);
+		total += count;
+	}
+	worker_receiver_expire(receiver, now);
 	return total;
 }
 

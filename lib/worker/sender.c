@@ -1,15 +1,16 @@
 #include "worker/sender.h"
 
-#include <endian.h>
 #include <rte_ethdev.h>
 #include <string.h>
 
-#include "dns/label.h"
+#include "craft.h"
 #include "load/window.h"
 
-// The path of a query: due() says how many, choose() picks cohort, tuple and id, craft() writes the frame and
-// stages the query in the in-flight table, send() hands the burst to the port, account() counts what the port
-// accepted and publishes it.
+// The path of a query: due() says how many, choose() picks cohort, tuple and id, craft() writes the frame,
+// match_stage() puts the query into the in-flight table, send_pending() hands the burst to the port,
+// account() counts what the port accepted and publishes it. Three lines of memory are a query's own: its
+// tuple's record, its source and its slot. look_ahead() has them on their way half a burst before the query
+// is due.
 
 // Take what was due before the end and will not be sent.
 static uint64_t leave_out(struct load_pacer *pacer, ns_t end)
@@ -33,7 +34,8 @@ static bool is_due_by_window(const struct worker_sender *sender, uint64_t *room)
 
 static void count_skipped(struct worker_sender *sender)
 {
-	sender->stats->counters[STATS_SKIPPED] = load_pacer_skipped(&sender->pacer) + sender->leftover;
+	stats_set(&sender->stats->counters[STATS_SKIPPED],
+	          load_pacer_skipped(&sender->pacer) + sender->leftover);
 }
 
 // The run is over when everything that was due before its end has left. What is later than the pacer's lag
@@ -78,7 +80,7 @@ static void throttle(struct worker_sender *sender, enum stats_sender_counter cou
 {
 	if (!sender->blocked) {
 		sender->blocked = true;
-		sender->stats->counters[counter]++;
+		stats_add(&sender->stats->counters[counter], 1);
 	}
 }
 
@@ -96,8 +98,7 @@ static uint32_t next_cohort(struct worker_sender *sender)
 }
 
 // The next query's cohort, tuple and id. False: nothing can be sent now.
-static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out, uint32_t *tuple,
-                   uint16_t *id)
+static bool choose(struct worker_sender *sender, ns_t now, struct worker_pending *pending)
 {
 	enum stats_sender_counter reason = STATS_THROTTLED_TUPLE;
 	uint32_t chosen = next_cohort(sender);
@@ -108,20 +109,20 @@ static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out,
 		return false;
 	}
 	cohort = &sender->cohorts[chosen];
+	pending->cohort = (uint16_t)chosen;
 	for (unsigned tries = 0; tries < WORKER_TUPLE_TRIES; tries++) {
 		enum match_room room;
 
-		if (!flow_picker_next(cohort->picker, now, tuple)) {
+		if (!flow_picker_next(cohort->picker, now, &pending->tuple)) {
 			if (flow_picker_ready_at(cohort->picker) == NS_NEVER) {
 				cohort->done = true;
-				return choose(sender, now, cohort_out, tuple, id);
+				return choose(sender, now, pending);
 			}
 			break;
 		}
-		*id = sender->ledger[*tuple].next_id;
-		room = match_reserve(sender->table, *tuple, cohort->in_flight_limit, id);
+		pending->id = sender->ledger[pending->tuple].next_id;
+		room = match_reserve(sender->table, pending->tuple, cohort->in_flight_limit, &pending->id);
 		if (room == MATCH_ROOM) {
-			*cohort_out = chosen;
 			return true;
 		}
 		if (room == MATCH_TABLE_FULL) {
@@ -129,54 +130,42 @@ static bool choose(struct worker_sender *sender, ns_t now, unsigned *cohort_out,
 			break;
 		}
 		reason = STATS_THROTTLED_FLIGHT;
-		flow_picker_busy(cohort->picker, *tuple);
+		flow_picker_busy(cohort->picker, pending->tuple);
 	}
 	throttle(sender, reason);
 	return false;
 }
 
-static struct packet_source source_of(const struct flow_space *space, uint32_t tuple)
+// A frame comes from its pool as it was freed: one segment, one reference. A driver may have moved its data
+// (virtio does).
+static void frame_prepare(struct rte_mbuf *frame, uint32_t length, const struct packet_offload *offload)
 {
-	struct flow_source from = flow_space_source(space, tuple);
-	struct packet_source source = {.port = from.port};
-	uint32_t ipv4;
-
-	if (from.family == ADDRESS_IPV4) {
-		memcpy(&ipv4, from.address, sizeof(ipv4));
-		return packet_source_ipv4(be32toh(ipv4), from.port);
+	frame->data_off = RTE_PKTMBUF_HEADROOM;
+	frame->data_len = (uint16_t)length;
+	frame->pkt_len = length;
+	frame->ol_flags = offload->flags;
+	if (offload->flags != 0) {
+		frame->l2_len = offload->l2_length;
+		frame->l3_len = offload->l3_length;
 	}
-	memcpy(source.ipv6, from.address, sizeof(source.ipv6));
-	source.sum = packet_sum(from.address, sizeof(source.ipv6));
-	return source;
 }
 
-static void craft(struct worker_sender *sender, struct rte_mbuf *mbuf, uint32_t tuple, uint16_t id,
-                  uint32_t question)
+// Write the frames of pending[]. A pass of its own, with a copy of the header: the compiler keeps what a copy
+// says in registers, while it reads the sender's again after each octet that is written to a frame.
+static void craft(struct worker_sender *sender, unsigned count)
 {
-	const struct packet_header *header = sender->header;
-	const struct dns_query_set *queries = sender->queries;
-	const struct dns_query *query =
-	        &queries->queries[queries->generated != DNS_GENERATED_NONE ? 0 : question];
-	struct packet_payload payload = {.wire = query->wire, .length = query->length, .sum = query->sum};
-	struct packet_source source = source_of(sender->space, tuple);
-	uint8_t *frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-	uint32_t label_sum = 0;
+	const struct packet_header header = *sender->header;
+	bool resident = sender->resident;
 
-	if (!sender->resident) {
-		packet_craft(frame, header, &source, &payload, id);
+	for (unsigned i = 0; i < count; i++) {
+		struct worker_pending *pending = &sender->pending[i];
+		struct worker_query query = {pending->tuple, pending->id, pending->question};
+		uint8_t *bytes = (uint8_t *)sender->frames[i]->buf_addr + RTE_PKTMBUF_HEADROOM;
+
+		pending->length =
+		        worker_craft(bytes, &header, sender->space, sender->queries, &query, resident);
+		frame_prepare(sender->frames[i], pending->length, &header.offload);
 	}
-	if (queries->generated != DNS_GENERATED_NONE) {
-		label_sum = dns_label_write_sum(queries, question,
-		                                frame + header->length + queries->label_offset);
-	}
-	if (sender->resident || label_sum != 0) {
-		packet_patch(frame, header, &source, &payload, id, label_sum);
-	}
-	mbuf->data_len = (uint16_t)(header->length + query->length);
-	mbuf->pkt_len = mbuf->data_len;
-	mbuf->ol_flags = header->offload.flags;
-	mbuf->l2_len = header->offload.l2_length;
-	mbuf->l3_len = header->offload.l3_length;
 }
 
 static uint32_t next_question(struct worker_sender *sender)
@@ -194,113 +183,129 @@ static uint32_t next_question(struct worker_sender *sender)
 	return question;
 }
 
-// Craft up to `count` queries into pending[]. Fewer when the tuples or the table have no more room.
+// The query of this cohort that is WORKER_AHEAD away: its record is in the cache by now, and says which slot
+// it will take.
+static void look_ahead(const struct worker_sender *sender, const struct flow_picker *picker)
+{
+	uint32_t tuple;
+
+	if (flow_picker_ahead(picker, WORKER_AHEAD, &tuple)) {
+		flow_space_prefetch(sender->space, tuple);
+		match_prefetch(sender->table, tuple, sender->ledger[tuple].next_id);
+	}
+}
+
+// The chosen query is used: in the in-flight table, in its tuple's record, in the policy and in the schedule.
+static void take(struct worker_sender *sender, struct worker_pending *pending, ns_t now)
+{
+	struct flow_picker *picker = sender->cohorts[pending->cohort].picker;
+	struct flow_sent *record = &sender->ledger[pending->tuple];
+
+	pending->last_sent = record->last_sent;
+	pending->age_class =
+	        record->last_sent == 0 ? STATS_AGE_FIRST : stats_age_class(now - record->last_sent);
+	pending->question = next_question(sender);
+	match_stage(sender->table, pending->tuple, pending->id, pending->age_class, pending->question, now);
+	record->last_sent = now;
+	record->sent++;
+	record->next_id = (uint16_t)(pending->id + 1);
+	flow_picker_used(picker, pending->tuple, now);
+	flow_mixer_take(&sender->mixer);
+	look_ahead(sender, picker);
+	sender->blocked = false;
+}
+
+// `count` of the deadlines that were announced are met.
+static void keep_pace(struct worker_sender *sender, unsigned count, ns_t now)
+{
+	ns_t late[WORKER_BURST];
+
+	if (!sender->paced) {
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		late[i] = now - load_pacer_take(&sender->pacer);
+	}
+	stats_histogram_add_all(&sender->stats->pacing, late, count);
+}
+
+// Choose and craft up to `count` queries into pending[]. Fewer when the tuples or the table have no more
+// room.
 static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 {
-	struct rte_mbuf *mbufs[WORKER_BURST];
 	unsigned made = 0;
 
-	if (rte_pktmbuf_alloc_bulk(sender->pool, mbufs, count) != 0) {
+	if (rte_mempool_get_bulk(sender->pool, (void **)sender->frames, count) != 0) {
 		throttle(sender, STATS_THROTTLED_MEMORY);
 		return;
 	}
-	while (made < count && worker_sender_state(sender) == WORKER_SENDING) {
-		uint32_t tuple, question;
-		unsigned cohort;
-		uint16_t id, age_class;
-		struct flow_sent *record;
-
-		if (!choose(sender, now, &cohort, &tuple, &id)) {
-			break;
-		}
-		record = &sender->ledger[tuple];
-		age_class =
-		        record->last_sent == 0 ? STATS_AGE_FIRST : stats_age_class(now - record->last_sent);
-		question = next_question(sender);
-		craft(sender, mbufs[made], tuple, id, question);
-		match_stage(sender->table, tuple, id, age_class, question, now);
-		sender->pending[made] = mbufs[made];
-		sender->pending_cohort[made] = (uint16_t)cohort;
-		sender->pending_last_sent[made] = record->last_sent;
-		record->last_sent = now;
-		record->sent++;
-		record->next_id = (uint16_t)(id + 1);
-		flow_picker_used(sender->cohorts[cohort].picker, tuple, now);
-		flow_mixer_take(&sender->mixer);
-		if (sender->paced) {
-			stats_histogram_add(&sender->stats->pacing, now - load_pacer_take(&sender->pacer));
-		}
-		sender->blocked = false;
+	while (made < count && choose(sender, now, &sender->pending[made])) {
+		take(sender, &sender->pending[made], now);
 		made++;
 	}
+	keep_pace(sender, made, now);
+	craft(sender, made);
 	if (made < count) {
-		rte_pktmbuf_free_bulk(&mbufs[made], count - made);
+		rte_mempool_put_bulk(sender->pool, (void **)&sender->frames[made], count - made);
 	}
 	sender->pending_count = made;
 	sender->pending_since = now;
 }
 
 // The port took the first `count` pending frames: count them, then publish, so that no outcome is counted
-// before its query.
+// before its query. RX files outcomes under the send time that slots keep, so the interval is that one's.
 static void account(struct worker_sender *sender, unsigned count, ns_t now)
 {
 	struct stats_sender *stats = sender->stats;
-	uint32_t interval = stats_interval(stats->shape, now);
+	uint32_t interval = stats_interval(stats->shape, match_send_time(now));
+	uint64_t bytes = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		struct match_query query = match_staged_query(sender->table, i, now);
+	for (unsigned i = 0; i < count;) {
+		unsigned cohort = sender->pending[i].cohort, first = i;
 
-		stats_count_sent(stats, sender->pending_cohort[i], query.age_class, interval);
+		for (; i < count && sender->pending[i].cohort == cohort; i++) {
+			stats_add(&stats->by_age[cohort][sender->pending[i].age_class], 1);
+			bytes += sender->pending[i].length;
+		}
+		stats_add(stats_sent_in(stats, cohort, interval), i - first);
 	}
-	stats->counters[STATS_SENT] += count;
+	stats_add(&stats->counters[STATS_SENT], count);
+	stats_add(&stats->counters[STATS_SENT_BYTES], bytes);
 	sender->sent += count;
 	match_publish(sender->table, count);
 	sender->pending_count -= count;
 	if (sender->pending_count > 0) {
+		memmove(sender->frames, sender->frames + count,
+		        sender->pending_count * sizeof(sender->frames[0]));
 		memmove(sender->pending, sender->pending + count,
 		        sender->pending_count * sizeof(sender->pending[0]));
-		memmove(sender->pending_cohort, sender->pending_cohort + count,
-		        sender->pending_count * sizeof(sender->pending_cohort[0]));
-		memmove(sender->pending_last_sent, sender->pending_last_sent + count,
-		        sender->pending_count * sizeof(sender->pending_last_sent[0]));
 	}
 }
 
 static unsigned send_pending(struct worker_sender *sender, ns_t now)
 {
-	uint64_t bytes[WORKER_BURST];
-	unsigned accepted;
-	uint64_t total = 0;
+	unsigned accepted = rte_eth_tx_burst(sender->port, sender->queue, sender->frames,
+	                                     (uint16_t)sender->pending_count);
 
-	for (unsigned i = 0; i < sender->pending_count; i++) {
-		bytes[i] = sender->pending[i]->pkt_len; // the port owns a frame once it has taken it
-	}
-	accepted = rte_eth_tx_burst(sender->port, sender->queue, sender->pending,
-	                            (uint16_t)sender->pending_count);
-	for (unsigned i = 0; i < accepted; i++) {
-		total += bytes[i];
-	}
-	sender->stats->counters[STATS_SENT_BYTES] += total;
 	if (accepted < sender->pending_count) {
-		sender->stats->counters[STATS_TX_RETRIES]++;
+		stats_add(&sender->stats->counters[STATS_TX_RETRIES], 1);
 	}
 	account(sender, accepted, now);
 	return accepted;
 }
 
 // The pending queries will not leave: they were never sent, and their tuples not used.
-static void drop_pending(struct worker_sender *sender, ns_t now)
+static void drop_pending(struct worker_sender *sender)
 {
 	for (unsigned i = sender->pending_count; i > 0; i--) {
-		struct match_query query = match_staged_query(sender->table, i - 1, now);
-		struct flow_sent *record = &sender->ledger[query.tuple];
+		struct flow_sent *record = &sender->ledger[sender->pending[i - 1].tuple];
 
-		record->last_sent = sender->pending_last_sent[i - 1];
+		record->last_sent = sender->pending[i - 1].last_sent;
 		record->sent--;
 	}
 	match_withdraw(sender->table);
-	rte_pktmbuf_free_bulk(sender->pending, sender->pending_count);
-	sender->stats->counters[STATS_TX_DROPPED] += sender->pending_count;
+	rte_pktmbuf_free_bulk(sender->frames, sender->pending_count);
+	stats_add(&sender->stats->counters[STATS_TX_DROPPED], sender->pending_count);
 	sender->pending_count = 0;
 }
 
@@ -309,14 +314,14 @@ static unsigned retry(struct worker_sender *sender, ns_t now)
 {
 	match_restamp(sender->table, 0, now);
 	for (unsigned i = 0; i < sender->pending_count; i++) {
-		sender->ledger[match_staged_query(sender->table, i, now).tuple].last_sent = now;
+		sender->ledger[sender->pending[i].tuple].last_sent = now;
 	}
 	unsigned accepted = send_pending(sender, now);
 
 	if (accepted > 0) {
 		sender->pending_since = now;
 	} else if (now - sender->pending_since > sender->patience) {
-		drop_pending(sender, now);
+		drop_pending(sender);
 	}
 	return accepted;
 }
@@ -403,6 +408,6 @@ ns_t worker_sender_next(const struct worker_sender *sender, ns_t now)
 void worker_sender_finish(struct worker_sender *sender)
 {
 	if (sender->pending_count > 0) {
-		drop_pending(sender, 0);
+		drop_pending(sender);
 	}
 }

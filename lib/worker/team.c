@@ -45,6 +45,8 @@ static uint32_t table_depth(const struct worker_team_options *options, unsigned 
 		depth = need > depth ? need : depth;
 	}
 	(void)senders;
+	// The query before a lost one is found in its slot: it must not be used again within a timeout.
+	depth = options->capture != NULL ? 2 * depth : depth;
 	return depth > MATCH_DEPTH_MAX ? MATCH_DEPTH_MAX : depth;
 }
 
@@ -212,6 +214,7 @@ static int make_receiver(struct worker_team *team, const struct worker_team_opti
 	receiver->control_pool = options->control_pool;
 	receiver->control = team->control;
 	receiver->stats = &team->receiver_stats;
+	receiver->capture = options->capture;
 	for (unsigned i = 0; i < options->senders; i++) {
 		receiver->links[i].table = &team->tables[i];
 	}
@@ -226,6 +229,16 @@ static void *aligned_zeroed(size_t count, size_t size)
 		memset(memory, 0, count * size);
 	}
 	return memory;
+}
+
+static int prepare_wire_header(struct worker_team *team, const struct worker_team_options *options,
+                               struct error *error)
+{
+	struct packet_header_options header = options->header;
+
+	header.offload_ip_checksum = false;
+	header.offload_udp_checksum = false;
+	return packet_header_prepare(&team->wire_header, &header, error);
 }
 
 int worker_team_create(struct worker_team **out, const struct worker_team_options *options,
@@ -255,6 +268,10 @@ int worker_team_create(struct worker_team **out, const struct worker_team_option
 		goto fail;
 	}
 	rc = packet_header_prepare(&team->header, &options->header, error);
+	if (rc < 0) {
+		goto fail;
+	}
+	rc = prepare_wire_header(team, options, error);
 	if (rc < 0) {
 		goto fail;
 	}

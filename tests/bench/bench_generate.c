@@ -1,7 +1,9 @@
-// Tracked queries a second on one TX lcore into net_null, with the RX lcore expiring them: the generator's
-// own cost. Prints one line of JSON a round; scripts/bench sets it beside testpmd.
+// Tracked queries a second on each TX lcore into net_null, with the RX lcore ending them as lost: the
+// generator's own cost, without a NIC. Arguments after EAL's are name=value (see `settings`); one line of
+// JSON is printed. scripts/bench runs it side by side with testpmd. Rates are given by the wall clock and by
+// the CPU time that the TX threads got: on a machine that others use, only the second says what a query
+// costs.
 
-#include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -10,76 +12,266 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "bench.h"
 #include "worker/team.h"
 
+#define SENDERS_MAX 8
+#define COHORTS_MAX 32
+#define STEPS       256 // between two looks at the clock of CPU time
+
 struct bench {
+	struct bench_clock clock;
 	struct worker_team *team;
-	uint64_t start, tsc_hz;
 	_Atomic bool leave;
+	unsigned longest_burst[SENDERS_MAX];
+	struct bench_span spans[SENDERS_MAX];
 };
 
-static ns_t bench_now(const struct bench *bench)
-{
-	return NS_PER_SEC + fixed_scale(rte_rdtsc() - bench->start, fixed_ratio(NS_PER_SEC, bench->tsc_hz));
-}
+struct sender_task {
+	struct bench *bench;
+	unsigned number;
+};
+
+// What can be set on the command line.
+static struct {
+	const char *policy, *ports, *addresses, *queries, *rate;
+	double seconds, warm, timeout_ms, size_rate;
+	unsigned senders, cohorts, lines, turns;
+} settings = {
+        .policy = "random",
+        .ports = "32768-60999",
+        .addresses = "10.0.0.1",
+        .rate = "max",
+        .queries = "fixed",
+        .seconds = 1,
+        .warm = 0.3,
+        .timeout_ms = 20,
+        .size_rate = 40e6,
+        .senders = 1,
+        .cohorts = 1,
+        .lines = 1,
+};
+
+static const struct bench_setting names[] = {
+        {"policy", &settings.policy, NULL, NULL},       {"ports", &settings.ports, NULL, NULL},
+        {"addresses", &settings.addresses, NULL, NULL}, {"rate", &settings.rate, NULL, NULL},
+        {"queries", &settings.queries, NULL, NULL},     {"seconds", NULL, &settings.seconds, NULL},
+        {"warm", NULL, &settings.warm, NULL},           {"timeout_ms", NULL, &settings.timeout_ms, NULL},
+        {"size_rate", NULL, &settings.size_rate, NULL}, {"senders", NULL, NULL, &settings.senders},
+        {"cohorts", NULL, NULL, &settings.cohorts},     {"lines", NULL, NULL, &settings.lines},
+        {"turns", NULL, NULL, &settings.turns},         {NULL, NULL, NULL, NULL},
+};
 
 static int receive(void *context)
 {
 	struct bench *bench = (struct bench *)context;
 
 	while (!atomic_load(&bench->leave)) {
-		worker_receiver_step(&bench->team->receiver, bench_now(bench));
+		worker_receiver_step(&bench->team->receiver, bench_now(&bench->clock));
 	}
 	return 0;
 }
 
-static int die(const struct error *error)
+// Step for so much CPU time, which is added to `span`. Asking for it is a system call, so it is asked now and
+// then. With `turns`, RX has its turns on the same lcore, and they don't count: for machines that can't give
+// TX and RX a CPU each.
+static unsigned send_for(struct bench *bench, struct worker_sender *sender, double seconds,
+                         struct bench_span *span)
 {
-	char text[1024];
+	ns_t end = (ns_t)(seconds * 1e9);
+	unsigned longest = 0;
 
-	error_format(error, text, sizeof(text));
-	fprintf(stderr, "bench_generate: %s\n", text);
-	return 2;
+	while (span->cpu < end) {
+		bench_span_begin(span, &bench->clock, sender->sent);
+		for (unsigned i = 0; i < STEPS; i++) {
+			unsigned burst = worker_sender_step(sender, bench_now(&bench->clock));
+
+			longest = burst > longest ? burst : longest;
+		}
+		bench_span_end(span, &bench->clock, sender->sent);
+		if (settings.turns != 0) {
+			worker_receiver_step(&bench->team->receiver, bench_now(&bench->clock));
+		}
+	}
+	return longest;
 }
 
-static uint16_t open_null(struct rte_mempool *pool)
+static int send_queries(void *context)
+{
+	const struct sender_task *task = (const struct sender_task *)context;
+	struct bench *bench = task->bench;
+	struct worker_sender *sender = &bench->team->senders[task->number];
+	struct bench_span warm = {0};
+
+	send_for(bench, sender, settings.warm, &warm);
+	bench->longest_burst[task->number] =
+	        send_for(bench, sender, settings.seconds, &bench->spans[task->number]);
+	return 0;
+}
+
+static uint16_t open_null(struct rte_mempool *pool, unsigned senders)
 {
 	struct rte_eth_conf config = {0};
 	uint16_t port;
 
-	if (rte_dev_probe("net_null0,size=86") < 0 || rte_eth_dev_get_port_by_name("net_null0", &port) < 0 ||
-	    rte_eth_dev_configure(port, 1, 1, &config) < 0 ||
-	    rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, pool) < 0 ||
-	    rte_eth_tx_queue_setup(port, 0, 512, 0, NULL) < 0 || rte_eth_dev_start(port) < 0) {
+	if (rte_dev_probe("net_null0,size=86,no-rx=1") < 0 ||
+	    rte_eth_dev_get_port_by_name("net_null0", &port) < 0 ||
+	    rte_eth_dev_configure(port, 1, (uint16_t)senders, &config) < 0 ||
+	    rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, pool) < 0) {
 		return UINT16_MAX;
 	}
-	return port;
+	for (unsigned i = 0; i < senders; i++) {
+		if (rte_eth_tx_queue_setup(port, (uint16_t)i, 512, 0, NULL) < 0) {
+			return UINT16_MAX;
+		}
+	}
+	return rte_eth_dev_start(port) < 0 ? UINT16_MAX : port;
+}
+
+// "fixed": as many names in a query file as `lines` says; "random", "counting": names made for each query.
+static int make_queries(struct dns_query_set **queries, struct error *error)
+{
+	struct dns_query_options options = dns_query_options_default();
+	size_t size = (size_t)settings.lines * 32 + 1, length = 0;
+	char *text;
+	int rc;
+
+	options.edns = true;
+	if (strcmp(settings.queries, "fixed") != 0) {
+		return dns_query_set_generate(queries, "example.com", "A",
+		                              strcmp(settings.queries, "random") == 0
+		                                      ? DNS_GENERATED_RANDOM
+		                                      : DNS_GENERATED_COUNTING,
+		                              0, 1, &options, error);
+	}
+	text = (char *)malloc(size);
+	if (text == NULL) {
+		return error_set(error, -1, "no memory for %u lines", settings.lines);
+	}
+	for (unsigned i = 0; i < settings.lines; i++) {
+		length += (size_t)snprintf(text + length, size - length, "w%07u.example.com A\n", i);
+	}
+	rc = dns_query_set_parse(queries, "bench", text, length, &options, error);
+	free(text);
+	return rc;
+}
+
+static int make_cohorts(struct flow_cohort_options *cohorts, struct address_range *ranges,
+                        struct error *error)
+{
+	int rc = address_range_parse(settings.addresses, true, &ranges[0], error);
+
+	for (unsigned i = 0; rc == 0 && i < settings.cohorts; i++) {
+		// Each cohort has an equal part of the addresses.
+		ranges[i].first = address_add(&ranges[0].first, i * (ranges[0].count / settings.cohorts));
+		ranges[i].count = i == 0 ? ranges[0].count : ranges[0].count / settings.cohorts;
+		cohorts[i] = (struct flow_cohort_options){.share = 1, .range_count = 1, .ranges = &ranges[i]};
+		snprintf(cohorts[i].name, sizeof(cohorts[i].name), "cohort%u", i);
+		rc = flow_ports_parse(&cohorts[i].ports, settings.ports, error);
+		if (rc == 0) {
+			rc = flow_policy_parse(settings.policy, &cohorts[i].policy.kind, error);
+		}
+	}
+	ranges[0].count /= settings.cohorts;
+	return rc;
+}
+
+static void print(const struct bench *bench, const struct worker_team_options *options)
+{
+	struct stats_snapshot snapshot;
+	struct worker_memory memory = {0};
+	struct bench_span total = {0};
+	unsigned longest = 0;
+	struct error error = {0};
+
+	for (unsigned i = 0; i < settings.senders; i++) {
+		const struct bench_span *span = &bench->spans[i];
+
+		total.count += span->count;
+		total.cpu += span->cpu;
+		total.wall = span->wall > total.wall ? span->wall : total.wall;
+		longest = bench->longest_burst[i] > longest ? bench->longest_burst[i] : longest;
+	}
+	if (total.count == 0 || total.cpu == 0) {
+		error_set(&error, -1,
+		          "nothing was sent: the RX lcore got no CPU, or the in-flight table is too small");
+		bench_die("bench_generate", &error);
+	}
+	if (stats_snapshot_init(&snapshot, &bench->team->shape, &error) < 0 ||
+	    worker_team_memory(options, &memory, &error) < 0) {
+		bench_die("bench_generate", &error);
+	}
+	worker_team_snapshot(bench->team, &snapshot, bench_now(&bench->clock));
+	printf("{\"bench\": \"generate\", \"tuples\": %u, \"queries\": %llu, \"wall_per_second\": %.0f, "
+	       "\"cpu_per_second\": %.0f, "
+	       "\"wall_ns\": %.2f, \"cpu_ns\": %.2f, \"longest_burst\": %u, \"sent\": %llu, \"lost\": %llu, "
+	       "\"throttled_table\": %llu, "
+	       "\"throttled_flight\": %llu, \"skipped\": %llu, \"bytes_a_tuple\": %.1f, \"bytes_in_all\": "
+	       "%llu}\n",
+	       bench->team->space->tuple_count, (unsigned long long)total.count,
+	       (double)total.count * 1e9 / (double)total.wall,
+	       (double)total.count * 1e9 * settings.senders / (double)total.cpu,
+	       (double)total.wall / (double)total.count, (double)total.cpu / (double)total.count, longest,
+	       (unsigned long long)snapshot.total.sent, (unsigned long long)snapshot.total.lost,
+	       (unsigned long long)snapshot.sender[STATS_THROTTLED_TABLE],
+	       (unsigned long long)snapshot.sender[STATS_THROTTLED_FLIGHT],
+	       (unsigned long long)snapshot.sender[STATS_SKIPPED],
+	       (double)(memory.space + memory.ledger + memory.pickers) / bench->team->space->tuple_count,
+	       (unsigned long long)(memory.space + memory.ledger + memory.pickers + memory.tables +
+	                            memory.counters));
+	stats_snapshot_release(&snapshot);
+}
+
+static void run(struct bench *bench)
+{
+	struct sender_task tasks[SENDERS_MAX];
+	unsigned lcores[SENDERS_MAX + 1], lcore = UINT32_MAX;
+
+	for (unsigned i = 0; i <= settings.senders; i++) {
+		lcore = rte_get_next_lcore(lcore, 1, 0);
+		if (lcore >= RTE_MAX_LCORE) {
+			fprintf(stderr,
+			        "bench_generate: too few lcores; give the main one, %u TX and one RX with "
+			        "--lcores\n",
+			        settings.senders);
+			exit(2);
+		}
+		lcores[i] = lcore;
+	}
+	bench->clock = bench_clock_start();
+	if (settings.turns == 0) {
+		rte_eal_remote_launch(receive, bench, lcores[settings.senders]);
+	}
+	for (unsigned i = 0; i < settings.senders; i++) {
+		tasks[i] = (struct sender_task){bench, i};
+		rte_eal_remote_launch(send_queries, &tasks[i], lcores[i]);
+	}
+	for (unsigned i = 0; i < settings.senders; i++) {
+		while (rte_eal_get_lcore_state(lcores[i]) == RUNNING) {
+			usleep(1000); // rte_eal_wait_lcore() spins, on a CPU that others need
+		}
+	}
+	atomic_store(&bench->leave, true);
+	rte_eal_mp_wait_lcore();
 }
 
 int main(int count, char **arguments)
 {
-	int used = rte_eal_init(count, arguments);
-	const char *policy = count - used > 1 ? arguments[used + 1] : "random";
-	const char *ports = count - used > 2 ? arguments[used + 2] : "32768-60999";
-	const char *range_text = count - used > 3 ? arguments[used + 3] : "10.0.0.1";
-	const char *file = count - used > 4 ? arguments[used + 4] : "www.example.com A\n";
-	double seconds = count - used > 5 ? atof(arguments[used + 5]) : 1;
-	struct dns_query_options query_options = dns_query_options_default();
-	struct flow_cohort_options cohort = {.name = "bench", .share = 1, .range_count = 1};
-	struct rte_mempool *pool, *control;
-	struct address_range range;
-	struct bench bench = {0};
+	static struct bench bench;
+	static struct flow_cohort_options cohorts[COHORTS_MAX];
+	static struct address_range ranges[COHORTS_MAX];
+	struct rte_mempool *pools[SENDERS_MAX], *control;
 	struct error error = {0};
 	struct load_profile profile;
-	ns_t timeout = 20 * NS_PER_MS;
+	struct dns_query_set *queries;
+	ns_t timeout;
 	struct worker_team_options options = {
-	        .cohorts = &cohort,
-	        .cohort_count = 1,
-	        .senders = 1,
+	        .cohorts = cohorts,
 	        .profile = &profile,
 	        .query_limit = UINT64_MAX,
-	        .size_rate = 60e6,
 	        .timeouts = &timeout,
 	        .timeout_count = 1,
 	        .start = NS_PER_SEC,
@@ -89,55 +281,49 @@ int main(int count, char **arguments)
 	        .patience = NS_PER_SEC,
 	        .seed = 1,
 	        .receive_queues = 0,
+	        .pools = pools,
 	        .header = {.source_mac = {2, 0, 0, 0, 0, 1},
 	                   .destination_mac = {2, 0, 0, 0, 0, 2},
 	                   .vlan = PACKET_VLAN_NONE,
 	                   .destination_port = 53},
 	};
-	struct dns_query_set *queries;
-	struct stats_snapshot snapshot;
-	uint64_t begin, end;
+	int used = rte_eal_init(count, arguments);
 
-	query_options.edns = true;
-	if (used < 0 ||
-	    dns_query_set_parse(&queries, "bench", file, strlen(file), &query_options, &error) < 0 ||
-	    address_range_parse(range_text, true, &range, &error) < 0 ||
-	    flow_ports_parse(&cohort.ports, ports, &error) < 0 ||
-	    flow_policy_parse(policy, &cohort.policy.kind, &error) < 0 ||
-	    load_profile_parse(&profile, "max", "", &error) < 0) {
-		return die(&error);
+	if (used < 0 || bench_settings(names, count - used - 1, arguments + used + 1, &error) < 0) {
+		bench_die("bench_generate", &error);
+	}
+	if (settings.senders < 1 || settings.senders > SENDERS_MAX || settings.cohorts < 1 ||
+	    settings.cohorts > COHORTS_MAX) {
+		error_set(&error, -1, "senders are 1 to %d, cohorts 1 to %d", SENDERS_MAX, COHORTS_MAX);
+		bench_die("bench_generate", &error);
+	}
+	if (make_queries(&queries, &error) < 0 || make_cohorts(cohorts, ranges, &error) < 0 ||
+	    load_profile_parse(&profile, settings.rate, "", &error) < 0) {
+		bench_die("bench_generate", &error);
 	}
 	address_parse("10.96.0.10", &options.header.destination);
-	cohort.ranges = &range;
-	pool = rte_pktmbuf_pool_create("frames", 2047, 256, 0, 512 + RTE_PKTMBUF_HEADROOM, 0);
-	control = rte_pktmbuf_pool_create("control", 255, 0, 0, 512 + RTE_PKTMBUF_HEADROOM, 0);
-	options.pools = &pool;
-	options.control_pool = control;
+	timeout = (ns_t)(settings.timeout_ms * 1e6);
+	options.cohort_count = settings.cohorts;
+	options.senders = settings.senders;
+	options.size_rate = settings.size_rate;
 	options.queries = queries;
-	options.port = open_null(control);
-	if (worker_team_create(&bench.team, &options, &error) < 0 ||
-	    stats_snapshot_init(&snapshot, &bench.team->shape, &error) < 0) {
-		return die(&error);
+	for (unsigned i = 0; i < settings.senders; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "frames%u", i);
+		pools[i] = rte_pktmbuf_pool_create(name, 2047, 256, 0, 512 + RTE_PKTMBUF_HEADROOM, 0);
 	}
-	bench.tsc_hz = rte_get_tsc_hz();
-	bench.start = rte_rdtsc();
-	rte_eal_remote_launch(receive, &bench, rte_get_next_lcore(-1, 1, 0));
-	begin = rte_rdtsc();
-	end = begin + (uint64_t)(seconds * (double)bench.tsc_hz);
-	while (rte_rdtsc() < end) {
-		worker_sender_step(&bench.team->senders[0], bench_now(&bench));
+	control = rte_pktmbuf_pool_create("control", 255, 0, 0, 512 + RTE_PKTMBUF_HEADROOM, 0);
+	options.control_pool = control;
+	options.port = open_null(control, settings.senders);
+	if (options.port == UINT16_MAX) {
+		error_set(&error, -1, "net_null does not open: is librte-net-null installed?");
+		bench_die("bench_generate", &error);
 	}
-	end = rte_rdtsc();
-	atomic_store(&bench.leave, true);
-	rte_eal_mp_wait_lcore();
-	worker_team_snapshot(bench.team, &snapshot, bench_now(&bench));
-	printf("{\"queries_per_second\": %.0f, \"sent\": %llu, \"lost\": %llu, \"throttled_table\": %llu, "
-	       "\"throttled_flight\": %llu, "
-	       "\"cycles_per_query\": %.1f}\n",
-	       (double)snapshot.total.sent * (double)bench.tsc_hz / (double)(end - begin),
-	       (unsigned long long)snapshot.total.sent, (unsigned long long)snapshot.total.lost,
-	       (unsigned long long)snapshot.sender[STATS_THROTTLED_TABLE],
-	       (unsigned long long)snapshot.sender[STATS_THROTTLED_FLIGHT],
-	       (double)(end - begin) / (double)snapshot.total.sent);
+	if (worker_team_create(&bench.team, &options, &error) < 0) {
+		bench_die("bench_generate", &error);
+	}
+	run(&bench);
+	print(&bench, &options);
 	return 0;
 }

@@ -18,23 +18,34 @@ alias.lab.test A D
 www.lab.test A E 192.0.2.0/24
 QUERIES
 
-# Sources that the kernel doesn't own: it would answer replies to closed ports with ICMP errors of its own.
-start_capture "$work/all.pcap" 'udp port 53'
 # On a machine of two CPUs NSD, tcpdump and the lcores take turns: rings and lag bridge the time slices.
 echo '{"port": {"interface": "client", "ring_size": 32768}, "load": {"max_lag": "1s"}}' >plan.json
-nice -n -10 "$build/app/staleflow" run plan.json -s 10.53.255.53 -d queries -Q "$rate" -l "$seconds" -a 10.53.1.1-10.53.1.16 \
-	-x 2000-9999 --policy sequential --nsid -t 2s --json result.json >run.log 2>&1 || fail 'staleflow run'
-stop_capture
 
 result() {
 	jq -r "$1" result.json
 }
+
+# One run. Sources that the kernel doesn't own: it would answer replies to closed ports with ICMP errors of its own.
+attempt() {
+	nsd-control -c "$work/nsd/nsd.conf" stats >/dev/null # and resets the counters
+	rm -f all.pcap
+	start_capture "$work/all.pcap" 'udp port 53'
+	nice -n -10 "$build/app/staleflow" run plan.json -s 10.53.255.53 -d queries -Q "$rate" -l "$seconds" -a 10.53.1.1-10.53.1.16 \
+		-x 2000-9999 --policy sequential --nsid -t 2s --json result.json >run.log 2>&1 || fail 'staleflow run'
+	stop_capture
+	# Whatever the load of this machine: nothing is sent, captured or answered that the others don't know of.
+	assert_equal 'NSD: queries' "$(result .totals.sent)" "$(nsd_count num.queries)"
+	assert_equal 'queries captured' "$(result .totals.sent)" "$(tcpdump -nr all.pcap 'dst port 53' 2>/dev/null | wc -l)"
+	[[ $(result .totals.skipped) -eq 0 && $(result .totals.lost) -eq 0 ]]
+}
+# A machine that is busy with something else may skip or lose some: that run says so itself, and is made again.
+attempt || attempt || attempt || fail "three runs in which the box itself was too slow: $(tail -n 3 run.log)"
+
 assert_equal 'sent' "$sent" "$(result .totals.sent)"
 assert_equal 'answered' "$sent" "$(result .totals.answered)"
 assert_equal 'lost' 0 "$(result .totals.lost)"
 assert_equal 'outstanding' 0 "$(result .totals.outstanding)"
 assert_equal 'unexpected' 0 "$(result '.totals.unexpected + .totals.mismatch + .totals.duplicate + .totals.malformed_dns')"
-assert_equal 'NSD: queries' "$sent" "$(nsd_count num.queries)"
 for type in A AAAA TXT SRV; do
 	case $type in A) lines='0 4 5 6' ;; AAAA) lines=1 ;; TXT) lines=2 ;; SRV) lines=3 ;; esac
 	expected=0
@@ -47,7 +58,6 @@ assert_equal 'NXDOMAIN as NSD counts it' "$(nsd_count num.rcode.NXDOMAIN)" "$(re
 assert_equal 'NOERROR as NSD counts it' "$(nsd_count num.rcode.NOERROR)" "$(result .rcodes.NOERROR)"
 assert_equal 'the NSID' backend-1 "$(result '.backends[0].name')"
 assert_equal 'answers of that NSID' "$sent" "$(result '.backends[0].answered')"
-assert_equal 'queries captured' "$sent" "$(tcpdump -nr all.pcap 'dst port 53' 2>/dev/null | wc -l)"
 assert_equal 'replies captured' "$sent" "$(tcpdump -nr all.pcap 'src port 53' 2>/dev/null | wc -l)"
 assert_match "dnsperf's words" "Queries completed: +$sent \(100.00%\)" "$(< run.log)"
 

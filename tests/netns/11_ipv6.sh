@@ -6,7 +6,7 @@ make_pair
 start_nsd backend-6
 printf 'www.lab.test AAAA\ntxt.lab.test TXT\n' >queries
 start_capture "$work/all.pcap" 'udp port 53 or icmp6'
-"$build/app/staleflow" run --iface client -s fd00:53::53 -d queries -Q 2000 -l 2 -a fd00:53::1:0/124 --nsid \
+"$build/app/staleflow" run --iface client -s fd00:53::53 -d queries -Q 2000 -l 2 -a fd00:53::1:0/124 --nsid --max-lag 1s \
 	--json result.json >run.log 2>&1 || fail 'staleflow run'
 stop_capture
 assert_equal 'answered' 4000 "$(jq .totals.answered result.json)"

@@ -6,7 +6,7 @@
 #include "base/address.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "director/ipvs.h"
+#include "director/director.h"
 #include "dns/query.h"
 #include "flow/space.h"
 #include "load/profile.h"
@@ -136,7 +136,10 @@ struct plan_director {
 	bool present; ///< false: all below is unset
 	struct ipvs_options ipvs;
 	struct ipvs_service_options service;
-	ns_t delay; ///< one way between client and director, and director and real servers
+	ns_t delay;                 ///< one way between client and director, and director and real servers
+	ns_t icmp_ratelimit;        ///< one ICMP error a peer in this time; 0: no limit
+	uint32_t icmp_msgs_per_sec; ///< in all; 0: no limit
+	struct director_faults faults;
 	struct plan_backend *backends;
 	unsigned backend_count;
 };

@@ -31,11 +31,18 @@ struct flow_mixer {
  */
 int flow_mixer_init(struct flow_mixer *mixer, const double *shares, unsigned count, struct error *error);
 
+// What the inline functions below leave to others: turns of several cohorts, and a turn that was passed on.
+uint32_t flow_mixer_after_pass(const struct flow_mixer *mixer);
+void flow_mixer_turn(struct flow_mixer *mixer);
+
 /**
  * The cohort that is to send the next query: the one whose turn it is, or the one in its place after
  * flow_mixer_pass(). FLOW_MIXER_NONE when all have passed. The same until take() or pass().
  */
-uint32_t flow_mixer_next(const struct flow_mixer *mixer);
+static inline uint32_t flow_mixer_next(const struct flow_mixer *mixer)
+{
+	return mixer->passed == 0 ? mixer->turn : flow_mixer_after_pass(mixer);
+}
 
 /**
  * The cohort that next() named can't send now: the turn goes to the cohort that would be next. The owner of
@@ -45,4 +52,11 @@ uint32_t flow_mixer_next(const struct flow_mixer *mixer);
 void flow_mixer_pass(struct flow_mixer *mixer);
 
 /** The cohort that next() named has sent (or, with FLOW_MIXER_NONE, nobody can): on to the next turn. */
-void flow_mixer_take(struct flow_mixer *mixer);
+static inline void flow_mixer_take(struct flow_mixer *mixer)
+{
+	if (mixer->count > 1) {
+		flow_mixer_turn(mixer);
+	} else {
+		mixer->passed = 0;
+	}
+}

@@ -52,6 +52,9 @@ double flow_policy_tuples(const struct flow_policy_options *options, double rate
 int flow_policy_check(const struct flow_policy_options *options, uint32_t tuples, double rate_qps,
                       struct error *error);
 
+/** How many uses a picker looks ahead, at the most. A power of two; a worker's burst of them is enough. */
+#define FLOW_PICKER_AHEAD 64
+
 struct flow_picker;
 
 /**
@@ -89,3 +92,10 @@ void flow_picker_busy(struct flow_picker *picker, uint32_t tuple);
  * never again (a finished sweep). Exact after a next() that returned false.
  */
 ns_t flow_picker_ready_at(const struct flow_picker *picker);
+
+/**
+ * The tuple that will be proposed after `distance` (below FLOW_PICKER_AHEAD) more uses, unless something is
+ * busy until then: a hint what to prefetch, and nothing else. False when the policy can't tell. Its ledger
+ * record is on its way already.
+ */
+bool flow_picker_ahead(const struct flow_picker *picker, unsigned distance, uint32_t *tuple);

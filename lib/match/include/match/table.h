@@ -24,6 +24,9 @@
 /** The longest timeout: slots keep 36 bits of time in units of 16 ns, 1099 s, and compare modulo that. */
 #define MATCH_TIMEOUT_MAX (500 * NS_PER_SEC)
 
+/** Slots know a send time modulo this: 36 bits of MATCH_TIME_UNIT. */
+#define MATCH_TIME_SPAN (UINT64_C(1) << 40)
+
 /** Slots tell send times apart by this much: they are rounded down to a multiple. */
 #define MATCH_TIME_UNIT 16
 
@@ -173,8 +176,12 @@ void match_withdraw(struct match_table *table);
 
 // ---- RX side
 
-/** Bring the slot of a reply into the cache. */
-static inline void match_prefetch(const struct match_table *table, uint32_t tuple, uint16_t id)
+/**
+ * Bring the slot of a query into the cache. Always inlined: gcc 12 takes a function that only prefetches for
+ * one without effects, and leaves out calls of it that it has not inlined early.
+ */
+__attribute__((always_inline)) static inline void match_prefetch(const struct match_table *table,
+                                                                 uint32_t tuple, uint16_t id)
 {
 	uint64_t slot = ((uint64_t)(tuple - table->first_tuple) << table->depth_shift) |
 	                (id & ((UINT32_C(1) << table->depth_shift) - 1));
@@ -218,6 +225,15 @@ enum match_result match_refuse(struct match_table *table, uint32_t tuple, int id
  * times compare modulo 1099 s.
  */
 unsigned match_expire(struct match_table *table, ns_t now, struct match_query *lost, unsigned max);
+
+/**
+ * The query before `lost` (as match_expire gave it) on the same tuple, when that was answered: the last that
+ * got through before a row of losses. False when the query before was lost too, when there was none, or when
+ * its slot was used again meanwhile: with a depth of twice the queries in flight on a tuple that does not
+ * happen. Send times are told apart modulo 1099 s. In constant time.
+ */
+bool match_predecessor(const struct match_table *table, const struct match_query *lost, ns_t now,
+                       struct match_query *out);
 
 /** When the oldest query in flight will expire, NS_NEVER without one. */
 ns_t match_next_expiry(struct match_table *table, ns_t now);

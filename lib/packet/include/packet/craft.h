@@ -137,20 +137,20 @@ static inline void packet_patch(uint8_t *frame, const struct packet_header *head
 	uint32_t sum = header->transport_sum + source->sum + payload->length;
 	uint16_t port = packet_be16(source->port);
 	uint16_t checksum;
+	uint32_t tail;
 
 	if (header->family == ADDRESS_IPV4) {
-		// TTL, protocol, checksum and source lie together: one store.
-		struct {
-			uint8_t ttl, protocol;
-			uint16_t checksum;
-			uint32_t source;
-		} word = {.ttl = header->ttl, .protocol = 17, .source = source->ipv4};
+		// TTL, protocol and checksum lie together: one store. The source has its own: a common one of
+		// eight octets makes gcc 12 load the source from where it was just stored in halves, which
+		// stalls.
+		uint32_t word = (uint32_t)header->ttl << 24 | 17u << 16;
 
 		if (!header->offload_ip_checksum) {
-			word.checksum = packet_be16(
-			        packet_checksum_finish(header->network_sum + source->sum + payload->length));
+			word |= packet_checksum_finish(header->network_sum + source->sum + payload->length);
 		}
+		word = packet_be32(word);
 		memcpy(network + 8, &word, sizeof(word));
+		memcpy(network + 12, &source->ipv4, sizeof(source->ipv4));
 	} else {
 		memcpy(network + 8, source->ipv6, sizeof(source->ipv6));
 	}
@@ -161,10 +161,7 @@ static inline void packet_patch(uint8_t *frame, const struct packet_header *head
 		sum += payload->length + payload->sum + source->port + id + label_sum;
 		checksum = packet_checksum_finish_udp(sum);
 	}
-	struct {
-		uint16_t checksum, id;
-	} tail = {.checksum = packet_be16(checksum), .id = packet_be16(id)};
-
+	tail = packet_be32((uint32_t)checksum << 16 | id);
 	memcpy(transport, &port, sizeof(port));
 	memcpy(transport + 6, &tail,
 	       sizeof(tail)); // the UDP checksum and the first two octets of the payload

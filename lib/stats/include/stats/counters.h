@@ -169,6 +169,12 @@ void stats_receiver_release(struct stats_receiver *receiver);
 /** Bytes that the counters of `senders` TX and `receivers` RX lcores take at the most. */
 uint64_t stats_memory(const struct stats_shape *shape, unsigned senders, unsigned receivers);
 
+/** TX: the counter of the queries that a cohort sent in an interval. */
+static inline uint64_t *stats_sent_in(struct stats_sender *sender, unsigned cohort, uint32_t interval)
+{
+	return &sender->by_interval[(size_t)cohort * sender->shape->intervals + interval];
+}
+
 /**
  * TX: the port accepted one query of this cohort and age class. `interval` is stats_interval of its send time
  * as the in-flight table tells it (match_staged_query), since RX files the outcome under that. Before
@@ -178,7 +184,7 @@ static inline void stats_count_sent(struct stats_sender *sender, unsigned cohort
                                     uint32_t interval)
 {
 	stats_add(&sender->by_age[cohort][age_class], 1);
-	stats_add(&sender->by_interval[(size_t)cohort * sender->shape->intervals + interval], 1);
+	stats_add(stats_sent_in(sender, cohort, interval), 1);
 }
 
 /**

@@ -62,6 +62,28 @@ static inline void stats_histogram_add(struct stats_histogram *histogram, ns_t v
 	stats_add(&histogram->buckets[stats_bucket(value)], 1);
 }
 
+/** Record `count` values at once: the same as one by one, with one store of each sum. Hot path. */
+static inline void stats_histogram_add_all(struct stats_histogram *histogram, const ns_t *values,
+                                           unsigned count)
+{
+	unsigned __int128 squares = (unsigned __int128)histogram->square_high << 64 | histogram->square_low;
+	ns_t sum = histogram->sum, min = histogram->min, max = histogram->max;
+
+	for (unsigned i = 0; i < count; i++) {
+		squares += (unsigned __int128)values[i] * values[i];
+		sum += values[i];
+		min = values[i] < min ? values[i] : min;
+		max = values[i] > max ? values[i] : max;
+		stats_add(&histogram->buckets[stats_bucket(values[i])], 1);
+	}
+	stats_set(&histogram->square_high, (uint64_t)(squares >> 64));
+	stats_set(&histogram->square_low, (uint64_t)squares);
+	stats_set(&histogram->sum, sum);
+	stats_set(&histogram->min, min);
+	stats_set(&histogram->max, max);
+	stats_add(&histogram->count, count);
+}
+
 /**
  * Add `from` to `into`. `from` may be counted into meanwhile: then the count is the sum of the buckets read,
  * so quantiles stay sound, and the other figures may be a few values ahead or behind.

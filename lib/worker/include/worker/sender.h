@@ -27,6 +27,9 @@
 /** Frames of one burst, at the most: a ring's and a NIC's usual batch. */
 #define WORKER_BURST 32
 
+/** How many queries of its cohort ahead a query's source and slot are brought into the cache. */
+#define WORKER_AHEAD (WORKER_BURST / 2)
+
 /** How many tuples a sender tries for one query before it waits: a full tuple must not cost unbounded time.
  */
 #define WORKER_TUPLE_TRIES 16
@@ -36,6 +39,15 @@ struct worker_cohort {
 	struct flow_picker *picker;
 	uint32_t in_flight_limit; ///< per tuple, 0: as the table's depth allows
 	bool done;                ///< its policy has no further query (a sweep that ended)
+};
+
+/** A query that was crafted and staged, and that the port has not accepted yet. */
+struct worker_pending {
+	ns_t last_sent; ///< the tuple's last use before this query, to undo it
+	uint32_t tuple;
+	uint32_t question;
+	uint32_t length; ///< of the frame
+	uint16_t cohort, age_class, id;
 };
 
 /** Why a sender has nothing more to send. */
@@ -80,9 +92,8 @@ struct worker_sender {
 	bool blocked; ///< the query that is due was counted as throttled already
 	uint32_t pending_count;
 	ns_t pending_since;
-	struct rte_mbuf *pending[WORKER_BURST]; ///< crafted and staged, not yet accepted
-	uint16_t pending_cohort[WORKER_BURST];
-	ns_t pending_last_sent[WORKER_BURST]; ///< the tuple's last use before this query, to undo it
+	struct rte_mbuf *frames[WORKER_BURST]; ///< of pending[]
+	struct worker_pending pending[WORKER_BURST];
 
 	_Atomic int state __attribute__((aligned(64))); ///< enum worker_sender_state
 };

@@ -39,6 +39,7 @@ struct worker_team_options {
 	uint64_t checksum_flags;          ///< see struct worker_receiver
 	struct rte_mempool *const *pools; ///< one a sender, its own
 	struct rte_mempool *control_pool;
+	struct capture *capture; ///< what is unusual goes there; borrowed; NULL: nowhere
 };
 
 /** Parts of a team's memory in bytes. */
@@ -52,6 +53,7 @@ struct worker_team {
 	struct flow_spells spells;
 	struct stats_shape shape;
 	struct packet_header header;
+	struct packet_header wire_header; ///< the same with all checksums, as frames look on the wire
 	unsigned sender_count;
 	struct worker_sender *senders;
 	struct match_table *tables;
@@ -86,6 +88,13 @@ uint64_t worker_team_in_flight(const struct worker_team *team);
 
 /** Sum the counters of all lcores at `now`; see stats_snapshot_take. */
 void worker_team_snapshot(const struct worker_team *team, struct stats_snapshot *snapshot, ns_t now);
+
+/**
+ * Write the frame of a query again, octet for octet as it left (offloaded checksums filled in). Returns its
+ * length, 0 when `size` is too small or the query none of this team's. Any thread.
+ */
+size_t worker_team_frame(const struct worker_team *team, const struct match_query *query, uint8_t *frame,
+                         size_t size);
 
 /** Queries in flight, counted slot by slot. Exact when nobody steps. */
 uint64_t worker_team_outstanding(const struct worker_team *team);
