@@ -343,8 +343,12 @@ static void say_undecided(const struct judge *judge, struct verdict *out)
 	         "Removed server with entries kept, weight 0 and dead%s? To tell, %s.",
 	         once ? ", or lazy expiry" : "",
 	         once ? "use tuples again within half the timeout"
-	              : "go on until the timeout has passed, or have some tuples rest longer than it (policy "
-	                "sweep)");
+	         : judge->timeout.answer == VERDICT_TIMEOUT_STEP
+	                 ? "use more tuples for the first time after the event (a control cohort): too few "
+	                   "to be sure"
+	                 : "go on until the timeout has passed, or have some tuples rest longer than it "
+	                   "(policy "
+	                   "sweep)");
 }
 
 static void conclude(const struct judge *judge, struct verdict *out)
