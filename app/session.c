@@ -33,13 +33,17 @@
 static const uint8_t director_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x02};
 static const uint8_t generator_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x01};
 
-int session_load_queries(const struct plan *plan, struct dns_query_set **out, struct error *error)
+int session_load_queries(struct session *session, struct error *error)
 {
+	const struct plan *plan = session->plan;
+	struct dns_query_set **out = &session->queries;
 	const struct plan_queries *queries = &plan->queries;
 
 	switch (queries->source) {
 	case PLAN_QUERIES_TEXT:
 		return dns_query_set_load(out, queries->file, &queries->options, error);
+	case PLAN_QUERIES_TRACE:
+		return trace_load(&session->trace, plan, out, error);
 	case PLAN_QUERIES_BINARY:
 		return dns_query_set_load_binary(out, queries->file, error);
 	case PLAN_QUERIES_GENERATED:
@@ -356,7 +360,8 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	        .cohort_count = plan->cohort_count,
 	        .senders = plan->lcores.senders,
 	        .queries = session->queries,
-	        .want_nsid = plan->queries.options.nsid || plan->queries.source == PLAN_QUERIES_BINARY,
+	        .want_nsid = plan->queries.options.nsid || plan->queries.source == PLAN_QUERIES_BINARY ||
+	                     plan->queries.source == PLAN_QUERIES_TRACE,
 	        .header = {.vlan = plan->port.vlan,
 	                   .destination = plan->service.address,
 	                   .destination_port = plan->service.port,
@@ -389,6 +394,15 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	        .control_pool = session->control_pool,
 	        .capture = plan->output.pcap != NULL ? (struct capture *)(uintptr_t)&session->capture : NULL,
 	};
+	if (session->trace.queries != NULL) {
+		out->cohorts = &session->trace.cohort;
+		out->trace = session->trace.queries;
+		out->trace_count = session->trace.count;
+		out->size_rate = session->trace.peak_rate;
+		out->profile = NULL;
+		out->window = 0;
+		out->duration = RTE_MIN(load->duration, session->trace.duration);
+	}
 	memcpy(out->header.source_mac, session->port.mac, sizeof(out->header.source_mac));
 	memcpy(out->header.destination_mac, session->next_hop, sizeof(out->header.destination_mac));
 }
@@ -421,7 +435,7 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 		                 "a simulation needs the director model: add \"director\" to the config, or "
 		                 "--director");
 	}
-	rc = session_load_queries(plan, &session->queries, error);
+	rc = session_load_queries(session, error);
 	if (rc == 0) {
 		rc = start_environment(session, kind, error);
 	}
@@ -478,4 +492,5 @@ void session_close(struct session *session)
 		environment_stop();
 	}
 	dns_query_set_free(session->queries);
+	trace_release(&session->trace);
 }

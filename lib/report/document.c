@@ -259,6 +259,7 @@ json_t *report_json(const struct report_input *input)
 	report_json_set(&result, "timeline", timeline(input));
 	report_json_set(&result, "events", events(input));
 	report_json_set(&result, "director", director(input));
+	report_json_set(&result, "verdict", report_object_verdict(input));
 	return result;
 }
 

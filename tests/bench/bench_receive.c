@@ -108,6 +108,8 @@ static uint16_t make_model(const struct bench *bench, uint8_t *model)
 	memcpy(model + 26, bench->team->receiver.service.bytes, 4);
 	packet_write16(model + 34, bench->team->receiver.service_port);
 	model[44] |= 0x80; // QR
+	memcpy(model + 6, model, 6);
+	memcpy(model, bench->team->receiver.mac, sizeof(bench->team->receiver.mac));
 	return (uint16_t)(header->length + query->length);
 }
 

@@ -49,3 +49,11 @@ loss_between() {
 run_in_lab() {
 	"$lab" generator -- "$build/app/staleflow" run "$1" --json "$2" >"${2%.json}.log" 2>&1
 }
+
+# is_undisturbed RESULT: a director or a generator that gets no CPU for half a second answers late; such a run shows nothing.
+is_undisturbed() {
+	[[ $(jq '.totals | .late == 0 and .skipped == 0' "$1") == true ]] || {
+		echo "disturbed: $1: $(jq -c '.totals | {late, skipped}' "$1")" >&2
+		return 1
+	}
+}

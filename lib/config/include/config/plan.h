@@ -80,6 +80,7 @@ enum plan_query_source {
 	PLAN_QUERIES_TEXT,
 	PLAN_QUERIES_BINARY,
 	PLAN_QUERIES_GENERATED,
+	PLAN_QUERIES_TRACE,
 };
 
 struct plan_queries {
@@ -89,7 +90,9 @@ struct plan_queries {
 	char *type;
 	enum dns_generated generated;
 	uint8_t label_length;
-	struct dns_query_options options; ///< not for binary files
+	struct dns_query_options options; ///< not for binary files and traces
+	char *trace;                      ///< capture file to replay; NULL: none
+	double trace_speed;               ///< how many times as fast
 };
 
 struct plan_load {

@@ -10,6 +10,7 @@
 #include "dns/reply.h"
 #include "flow/ledger.h"
 #include "flow/space.h"
+#include "flow/spells.h"
 #include "match/table.h"
 #include "packet/parse.h"
 #include "stats/counters.h"
@@ -60,6 +61,7 @@ struct worker_receiver {
 	const struct flow_space *space;
 	const struct dns_query_set *queries;
 	struct flow_answered *ledger; ///< indexed by tuple
+	struct flow_spells *spells;   ///< where losses are logged
 	struct worker_link *links;    ///< indexed by worker number
 	unsigned link_count;
 	struct rte_mempool *control_pool;
