@@ -26,7 +26,7 @@ enum {
 };
 
 // How late a step of an item may be, and what its time table leaves room for.
-#define LATE_BY 0.25
+#define LATE_BY 0.4
 
 struct kernel {
 	struct side side;

@@ -14,7 +14,7 @@
 enum {
 	LINES_MAX = 64,
 	LINE_SIZE = 160,
-	ATTEMPTS = 3, ///< an item whose time table could not be kept is begun again
+	ATTEMPTS = 5, ///< an item whose time table could not be kept is begun again
 };
 
 struct item {
@@ -217,7 +217,7 @@ static void step_left(struct run *run, char *const *words)
 static void step_leaves(struct run *run, char *const *words)
 {
 	double timeout = strtod(words[2], NULL), granularity = strtod(words[3], NULL), until = 0;
-	double early[PORTS_MAX], late[PORTS_MAX], latest = 0;
+	double early[PORTS_MAX], late[PORTS_MAX], latest = 0, blur = 0;
 	unsigned first, count;
 
 	parse_ports(words[1], &first, &count);
@@ -229,6 +229,7 @@ static void step_leaves(struct run *run, char *const *words)
 		double asked = run->asked[first + i];
 
 		latest = fmax(latest, early[i] - asked - timeout);
+		blur = fmax(blur, late[i] - early[i]);
 		if (late[i] - asked <= timeout || early[i] - asked > timeout + granularity ||
 		    isinf(late[i])) {
 			finish(run, FAILED,
@@ -236,7 +237,9 @@ static void step_leaves(struct run *run, char *const *words)
 			       first + i, early[i] - asked, late[i] - asked, timeout, timeout + granularity);
 		}
 	}
-	if (latest <= strtod(words[4], NULL)) {
+	if (latest <= strtod(words[4], NULL) && blur > granularity / 2) {
+		finish(run, LATE, "the table could be looked at every %.2f s only", blur);
+	} else if (latest <= strtod(words[4], NULL)) {
 		finish(run, FAILED, "the last left %.2f s late, not over %s s", latest, words[4]);
 	}
 }
@@ -309,7 +312,7 @@ static void step(struct run *run, char *const *words, unsigned count)
 	run->side->operations->change(run->side, words, count);
 }
 
-/** "at 1-4/1 COMMAND...", or a command at once. */
+/** "at 1-4/1 COMMAND...", "after 0.5 COMMAND...", or a command at once. */
 static void run_line(struct run *run, const char *line)
 {
 	char copy[LINE_SIZE], *words[WORDS_MAX], *rest = NULL;
@@ -322,7 +325,13 @@ static void run_line(struct run *run, const char *line)
 	     word = strtok_r(NULL, " \t", &rest)) {
 		words[count++] = word;
 	}
-	if (strcmp(words[0], "at") != 0) {
+	if (strcmp(words[0], "after") == 0 && count > 2) {
+		run->side->operations->wait(run->side,
+		                            run->side->operations->now(run->side) + strtod(words[1], NULL));
+		step(run, words + 2, count - 2);
+		return;
+	}
+	if (strcmp(words[0], "at") != 0 || count < 3) {
 		step(run, words, count);
 		return;
 	}
