@@ -161,7 +161,8 @@ static void print_head(const struct plan *plan, const struct dns_query_set *quer
 	if (queries->generated != DNS_GENERATED_NONE) {
 		printf("Queries:  generated under %s\n", plan->queries.zone);
 	} else {
-		printf("Queries:  %" PRIu32 " from %s\n", queries->count, plan->queries.file);
+		printf("Queries:  %" PRIu32 " from %s\n", queries->count,
+		       plan->queries.trace != NULL ? plan->queries.trace : plan->queries.file);
 	}
 	printf("Load:     ");
 	if (rate > 0) {
@@ -185,26 +186,32 @@ static void print_head(const struct plan *plan, const struct dns_query_set *quer
 
 static int check(const struct plan *plan, struct error *error)
 {
+	struct plan shown = *plan;
 	struct session session;
 	double rate = plan->load.profile.count > 0 ? load_profile_peak(&plan->load.profile) : 0;
 	int rc;
 
 	memset(&session, 0, sizeof(session));
 	session.plan = plan;
-	rc = session_load_queries(plan, &session.queries, error);
+	rc = session_load_queries(&session, error);
 	if (rc < 0) {
 		return rc;
 	}
 	if (rate >= LOAD_UNLIMITED) {
 		rate = 0;
 	}
-	print_head(plan, session.queries, rate);
-	print_cohorts(plan, rate);
+	if (session.trace.queries != NULL) {
+		shown.cohorts = &session.trace.cohort;
+		rate = session.trace.peak_rate;
+	}
+	print_head(&shown, session.queries, rate);
+	print_cohorts(&shown, rate);
 	rc = print_memory(&session, error);
 	if (rc == 0) {
 		print_wire(plan, session.queries, rate);
 	}
 	dns_query_set_free(session.queries);
+	trace_release(&session.trace);
 	return rc;
 }
 
@@ -231,17 +238,22 @@ int command_check(int count, char **arguments)
 int command_schema(int count, char **arguments)
 {
 	if (count > 1 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0)) {
-		printf("Usage: staleflow schema [--reference]\n\n"
+		printf("Usage: staleflow schema [--reference | --man]\n\n"
 		       "Print the JSON schema of configuration files; with --reference all settings, as "
-		       "Markdown.\n");
+		       "Markdown; with --man the\noptions of run, as a section of a manual page.\n");
 		return STATUS_OK;
 	}
 	if (count > 1 && strcmp(arguments[1], "--reference") == 0) {
 		config_describe(stdout);
 		return STATUS_OK;
 	}
+	if (count > 1 && strcmp(arguments[1], "--man") == 0) {
+		config_man(stdout);
+		return STATUS_OK;
+	}
 	if (count > 1) {
-		fprintf(stderr, "staleflow: '%s' is no option of 'schema'; it takes --reference or nothing\n",
+		fprintf(stderr,
+		        "staleflow: '%s' is no option of 'schema'; it takes --reference, --man or nothing\n",
 		        arguments[1]);
 		return STATUS_USAGE;
 	}

@@ -7,6 +7,29 @@
 #include <sched.h>
 #include <string.h>
 
+static unsigned receive(struct worker_receiver *receiver, const struct clock *clock)
+{
+	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
+	unsigned total = 0;
+	bool more = false;
+
+	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
+		unsigned count = worker_receiver_poll(receiver, queue, frames);
+
+		if (count > 0) {
+			worker_receiver_handle(receiver, frames, count, clock_now(clock));
+		}
+		total += count;
+		more |= count == WORKER_RECEIVE_BURST;
+	}
+	// After a stall the answers that wait in a queue go before the expiry of their queries: it was this
+	// box that was late.
+	if (!more) {
+		worker_receiver_expire(receiver, clock_now(clock));
+	}
+	return total;
+}
+
 static int loop(void *context)
 {
 	struct lcore_roles *roles = (struct lcore_roles *)context;
@@ -18,7 +41,7 @@ static int loop(void *context)
 			work += worker_sender_step(roles->senders[i], clock_now(roles->clock));
 		}
 		if (roles->receiver != NULL) {
-			work += worker_receiver_step(roles->receiver, clock_now(roles->clock));
+			work += receive(roles->receiver, roles->clock);
 		}
 		if (roles->other != NULL) {
 			work += roles->other(roles->other_context, clock_now(roles->clock));

@@ -86,7 +86,8 @@ static int describe_plan(struct output *output, const struct session *session, s
 
 		output->cohorts[i] = (struct report_cohort){
 		        .name = cohort->name,
-		        .policy = flow_policy_name(cohort->policy.kind),
+		        .policy = session->trace.queries != NULL ? "trace"
+		                                                 : flow_policy_name(cohort->policy.kind),
 		        .control = cohort->control,
 		        .tuples = cohort->tuple_count,
 		};
@@ -114,7 +115,10 @@ int output_open(struct output *output, const struct session *session, ns_t start
 	output->plan = plan;
 	output->start = start;
 	output->simulated = simulated;
-	rc = describe_plan(output, session, error);
+	rc = judge_open(&output->judge, session, error);
+	if (rc == 0) {
+		rc = describe_plan(output, session, error);
+	}
 	if (rc == 0) {
 		rc = probe_file(plan, plan->output.json, error);
 	}
@@ -158,10 +162,14 @@ static void read_port(const struct session *session, struct report_box *box)
 	box->port_rx_nombuf = stats.rx_nombuf;
 }
 
-static double requested_rate(const struct plan *plan, ns_t sending)
+static double requested_rate(const struct session *session, ns_t sending)
 {
+	const struct plan *plan = session->plan;
 	double count;
 
+	if (session->trace.queries != NULL) {
+		return (double)session->trace.count / ns_to_seconds(session->trace.duration);
+	}
 	if (plan->load.profile.count == 0 || sending == 0 ||
 	    load_profile_peak(&plan->load.profile) >= LOAD_UNLIMITED) {
 		return 0;
@@ -201,7 +209,7 @@ static struct report_input make_input(const struct output *output, const struct 
 	if (plan->load.duration != NS_NEVER && input.sending > plan->load.duration) {
 		input.sending = plan->load.duration; // the main lcore saw the end a little later
 	}
-	input.requested_qps = requested_rate(plan, input.sending);
+	input.requested_qps = requested_rate(session, input.sending);
 	return input;
 }
 
@@ -366,6 +374,10 @@ int output_finish(struct output *output, struct session *session, struct events 
 	if (!output->simulated) {
 		read_port(session, &input.box);
 	}
+	if (judge_finish(&output->judge, session, events, result, input.box.port_rx_missed, error) == 0) {
+		input.evidence = &output->judge.evidence;
+		input.verdict = &output->judge.verdict;
+	}
 	if (output->progress_shown) {
 		fputc('\n', stderr);
 	}
@@ -400,5 +412,6 @@ void output_close(struct output *output)
 		stats_snapshot_release(&output->intervals.looks[i]);
 		stats_snapshot_release(&output->progress.looks[i]);
 	}
+	judge_close(&output->judge);
 	free(output->cohorts);
 }

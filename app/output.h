@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "config/plan.h"
 #include "events.h"
+#include "judge.h"
 #include "recorder.h"
 #include "report/report.h"
 #include "session.h"
@@ -36,6 +37,7 @@ struct output {
 	bool progress_shown;
 	unsigned events_written;
 	struct recorder recorder;
+	struct judge judge;
 	struct report_plan report_plan;
 	struct report_cohort *cohorts;
 };

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <rte_bus_pci.h>
 #include <rte_cycles.h>
 #include <rte_dev.h>
 #include <rte_errno.h>

@@ -59,6 +59,7 @@ static bool main_round(struct session *session, struct events *events, struct ou
 	if (interrupt_count() > 1) {
 		return false;
 	}
+	judge_step(&output->judge, session, events, now);
 	events_step(events, now);
 	output_step(output, session, events, now);
 	if (result->stopped == 0 && worker_team_is_done(session->team)) {
@@ -119,6 +120,7 @@ static ns_t next_time(struct session *session, const struct events *events, cons
 	}
 	next = earlier(next, events_next(events));
 	next = earlier(next, output_next(output));
+	next = earlier(next, judge_next(&output->judge));
 	if (result->stopped != 0) {
 		next = earlier(next, result->stopped + session->plan->load.drain);
 	} else if (worker_team_is_done(session->team)) {

@@ -14,6 +14,10 @@
 #define POOL_CACHE     256
 #define CONTROL_FRAMES 511
 
+// An XDP socket's memory is the receive pool: its fill, completion and both packet rings, and the copies that
+// it sends.
+#define AF_XDP_FRAMES 16384
+
 // Between two rounds of the main lcore (10 ms, and the time that a write takes): records of lost queries and
 // of unusual frames for the capture file, 12 MiB together.
 #define CAPTURE_QUERIES 65536
@@ -29,13 +33,17 @@
 static const uint8_t director_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x02};
 static const uint8_t generator_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x01};
 
-int session_load_queries(const struct plan *plan, struct dns_query_set **out, struct error *error)
+int session_load_queries(struct session *session, struct error *error)
 {
+	const struct plan *plan = session->plan;
+	struct dns_query_set **out = &session->queries;
 	const struct plan_queries *queries = &plan->queries;
 
 	switch (queries->source) {
 	case PLAN_QUERIES_TEXT:
 		return dns_query_set_load(out, queries->file, &queries->options, error);
+	case PLAN_QUERIES_TRACE:
+		return trace_load(&session->trace, plan, out, error);
 	case PLAN_QUERIES_BINARY:
 		return dns_query_set_load_binary(out, queries->file, error);
 	case PLAN_QUERIES_GENERATED:
@@ -64,7 +72,12 @@ static unsigned sender_frames(const struct plan *plan)
 
 static unsigned receive_frames(const struct plan *plan)
 {
-	return plan->port.receive_queues * queue_frames(plan) + SPARE_FRAMES;
+	unsigned per_queue = queue_frames(plan);
+
+	if (plan->port.driver == PLAN_DRIVER_AF_XDP) {
+		per_queue += AF_XDP_FRAMES;
+	}
+	return plan->port.receive_queues * per_queue + SPARE_FRAMES;
 }
 
 // Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real
@@ -347,7 +360,8 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	        .cohort_count = plan->cohort_count,
 	        .senders = plan->lcores.senders,
 	        .queries = session->queries,
-	        .want_nsid = plan->queries.options.nsid || plan->queries.source == PLAN_QUERIES_BINARY,
+	        .want_nsid = plan->queries.options.nsid || plan->queries.source == PLAN_QUERIES_BINARY ||
+	                     plan->queries.source == PLAN_QUERIES_TRACE,
 	        .header = {.vlan = plan->port.vlan,
 	                   .destination = plan->service.address,
 	                   .destination_port = plan->service.port,
@@ -380,6 +394,15 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	        .control_pool = session->control_pool,
 	        .capture = plan->output.pcap != NULL ? (struct capture *)(uintptr_t)&session->capture : NULL,
 	};
+	if (session->trace.queries != NULL) {
+		out->cohorts = &session->trace.cohort;
+		out->trace = session->trace.queries;
+		out->trace_count = session->trace.count;
+		out->size_rate = session->trace.peak_rate;
+		out->profile = NULL;
+		out->window = 0;
+		out->duration = RTE_MIN(load->duration, session->trace.duration);
+	}
 	memcpy(out->header.source_mac, session->port.mac, sizeof(out->header.source_mac));
 	memcpy(out->header.destination_mac, session->next_hop, sizeof(out->header.destination_mac));
 }
@@ -412,7 +435,7 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 		                 "a simulation needs the director model: add \"director\" to the config, or "
 		                 "--director");
 	}
-	rc = session_load_queries(plan, &session->queries, error);
+	rc = session_load_queries(session, error);
 	if (rc == 0) {
 		rc = start_environment(session, kind, error);
 	}
@@ -469,4 +492,5 @@ void session_close(struct session *session)
 		environment_stop();
 	}
 	dns_query_set_free(session->queries);
+	trace_release(&session->trace);
 }

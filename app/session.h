@@ -10,6 +10,7 @@
 #include "environment.h"
 #include "interface.h"
 #include "port.h"
+#include "trace.h"
 #include "worker/team.h"
 
 /** When the first query is due: the lcores are at work by then. */
@@ -29,6 +30,7 @@ struct session {
 	struct director *director;
 	struct backend_options *backends;
 	struct worker_team *team;
+	struct trace trace;     ///< that the run replays; zeroed without one
 	struct capture capture; ///< of the plan's capture file; zeroed without one
 	struct stats_snapshot snapshot;
 	struct clock clock;
@@ -54,7 +56,7 @@ void session_close(struct session *session);
 void session_team_options(const struct session *session, struct worker_team_options *out);
 
 /** Load the plan's queries. */
-int session_load_queries(const struct plan *plan, struct dns_query_set **out, struct error *error);
+int session_load_queries(struct session *session, struct error *error);
 
 /** Bytes that the frame pools and rings of this plan take in the DPDK heap. */
 uint64_t session_frame_memory(const struct plan *plan);

@@ -78,6 +78,29 @@ static int check_service(const struct config_checked *check)
 	return 0;
 }
 
+// A trace brings its own times, ports and messages.
+static int check_trace(const struct config_checked *check)
+{
+	static const char *const own[] = {"queries.file", "queries.generate",  "queries.binary",
+	                                  "queries.edns", "queries.edns_size", "queries.dnssec_ok",
+	                                  "queries.nsid", "queries.options",   "queries.client_subnet",
+	                                  "load.rate",    "load.profile",      "queries.recursion_desired",
+	                                  "load.window",  "load.slots",        "load.runs"};
+
+	for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		if (given(check, own[i])) {
+			return REFUSE(check, own[i],
+			              "a trace has its own queries and times; leave this out (its speed: "
+			              "--trace FILE,speed=2)");
+		}
+	}
+	if (check->plan->cohort_count > 1) {
+		return REFUSE(check, "cohorts", "a trace is sent by one cohort; found %u",
+		              check->plan->cohort_count);
+	}
+	return 0;
+}
+
 static int check_queries(const struct config_checked *check)
 {
 	const struct plan_queries *queries = &check->plan->queries;
@@ -85,6 +108,9 @@ static int check_queries(const struct config_checked *check)
 	        "queries.edns",          "queries.edns_size", "queries.dnssec_ok",        "queries.nsid",
 	        "queries.client_subnet", "queries.options",   "queries.recursion_desired"};
 
+	if (queries->source == PLAN_QUERIES_TRACE) {
+		return check_trace(check);
+	}
 	if (queries->file == NULL && queries->source != PLAN_QUERIES_GENERATED) {
 		return REFUSE(check, "queries",
 		              "nothing to ask; give a query file (-d) or names to generate (--generate)");

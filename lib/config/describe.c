@@ -65,6 +65,60 @@ void config_help(FILE *out)
 	}
 }
 
+// Text of a manual page: what troff would take for a command or a hyphen is made literal.
+static void troff(FILE *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '-' || *text == '\\') {
+			fputs(*text == '-' ? "\\-" : "\\e", out);
+		} else {
+			fputc(*text, out);
+		}
+	}
+}
+
+static void man_option(FILE *out, const char *letter, const char *option, const char *argument,
+                       const char *help, const char *value)
+{
+	fprintf(out, ".TP\n");
+	if (letter != NULL) {
+		fprintf(out, "\\fB\\-%s\\fR%s", letter, option != NULL ? ", " : "");
+	}
+	if (option != NULL) {
+		fprintf(out, "\\fB\\-\\-");
+		troff(out, option);
+		fprintf(out, "\\fR");
+	}
+	if (argument != NULL) {
+		fprintf(out, " \\fI");
+		troff(out, argument);
+		fprintf(out, "\\fR");
+	}
+	fprintf(out, "\n\\&"); // a text may begin with a dot
+	troff(out, help);
+	if (value != NULL) {
+		fprintf(out, "\nThe default is ");
+		troff(out, value);
+		fprintf(out, ".");
+	}
+	fprintf(out, "\n");
+}
+
+void config_man(FILE *out)
+{
+	for (unsigned i = 0; i < config_key_count; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		if (key->letter != NULL || key->option != NULL) {
+			man_option(out, key->letter, key->option, key->argument, key->help,
+			           key->type == CONFIG_BOOL ? NULL : key->value);
+		}
+	}
+	for (unsigned i = 0; i < config_alias_count; i++) {
+		man_option(out, NULL, config_aliases[i].option, NULL, config_aliases[i].help, NULL);
+	}
+}
+
 // A cell of a Markdown table: no bar may end it early.
 static void cell(FILE *out, const char *text)
 {

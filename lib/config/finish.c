@@ -294,19 +294,41 @@ static int finish_port(const struct finish *f)
 	return 0;
 }
 
+// FILE[,speed=N]: the file is what is before the last ",speed=".
+static int finish_trace(const struct finish *f)
+{
+	static const char word[] = ",speed=";
+	struct plan_queries *queries = &f->draft->plan.queries;
+	char *option = queries->trace != NULL ? strrchr(queries->trace, ',') : NULL;
+
+	queries->trace_speed = 1;
+	if (option == NULL || strncmp(option, word, sizeof(word) - 1) != 0) {
+		return 0;
+	}
+	if (units_parse_count(option + sizeof(word) - 1, &queries->trace_speed) < 0 ||
+	    !(queries->trace_speed > 0 && queries->trace_speed <= 1e6)) {
+		return config_error_at(f->builder, f->error, -EINVAL, "queries.trace",
+		                       "speed '%s' is no number above 0, as 1, 0.5 or 10",
+		                       option + sizeof(word) - 1);
+	}
+	*option = '\0';
+	return 0;
+}
+
 static int finish_queries(const struct finish *f)
 {
 	struct plan_queries *queries = &f->draft->plan.queries;
 	bool generate = config_tree_get(f->tree, "queries.generate") != NULL;
 
-	queries->source = generate           ? PLAN_QUERIES_GENERATED
-	                  : f->draft->binary ? PLAN_QUERIES_BINARY
-	                                     : PLAN_QUERIES_TEXT;
+	queries->source = queries->trace != NULL ? PLAN_QUERIES_TRACE
+	                  : generate             ? PLAN_QUERIES_GENERATED
+	                  : f->draft->binary     ? PLAN_QUERIES_BINARY
+	                                         : PLAN_QUERIES_TEXT;
 	queries->generated = generate ? (enum dns_generated)(f->draft->labels + 1) : DNS_GENERATED_NONE;
 	queries->options.client_subnet = f->draft->subnet.subnet;
 	queries->options.option_count = f->draft->edns.count;
 	memcpy(queries->options.options, f->draft->edns.items, sizeof(queries->options.options));
-	return 0;
+	return finish_trace(f);
 }
 
 static uint64_t digest_of(const json_t *tree)

@@ -25,6 +25,7 @@ void config_plan_clear(struct plan *plan)
 	free(plan->port.device);
 	free(plan->queries.file);
 	free(plan->queries.zone);
+	free(plan->queries.trace);
 	free(plan->queries.type);
 	free(plan->output.json);
 	free(plan->output.jsonl);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "rows.h"
 
@@ -45,7 +46,7 @@ int report_csv(const struct report_input *input, FILE *file, struct error *error
 		write_row(input, i, file);
 	}
 	if (fflush(file) != 0 || ferror(file)) {
-		return error_set(error, -EIO, "the CSV file could not be written");
+		return error_set(error, -EIO, "the CSV file could not be written: %s", strerror(errno));
 	}
 	return report_accounts_check(input, error);
 }

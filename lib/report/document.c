@@ -1,6 +1,7 @@
 #include "report/report.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "parts.h"
 #include "rows.h"
@@ -258,6 +259,7 @@ json_t *report_json(const struct report_input *input)
 	report_json_set(&result, "timeline", timeline(input));
 	report_json_set(&result, "events", events(input));
 	report_json_set(&result, "director", director(input));
+	report_json_set(&result, "verdict", report_object_verdict(input));
 	return result;
 }
 
@@ -273,7 +275,7 @@ int report_json_write(const struct report_input *input, FILE *file, struct error
 	         fputc('\n', file) == EOF || fflush(file) != 0;
 	json_decref(result);
 	if (failed) {
-		return error_set(error, -EIO, "the JSON document could not be written");
+		return error_set(error, -EIO, "the JSON document could not be written: %s", strerror(errno));
 	}
 	return report_accounts_check(input, error);
 }

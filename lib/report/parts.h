@@ -26,3 +26,6 @@ json_t *report_object_accounts(const struct report_input *input);
 
 /** {"requested_qps", "achieved_qps", "error_p99_us"}. */
 json_t *report_object_rate(const struct report_input *input);
+
+/** "verdict": what the evidence says, null when there is none. */
+json_t *report_object_verdict(const struct report_input *input);

@@ -6,6 +6,7 @@
 
 #include "table.h"
 
+int report_section_verdict(const struct report_input *input, FILE *file);
 int report_section_backends(const struct report_input *input, FILE *file);
 int report_section_timeline(const struct report_input *input, FILE *file);
 int report_section_refusals(const struct report_input *input, FILE *file);

@@ -162,9 +162,11 @@ static void write_heading(const struct report_input *input, FILE *file)
 int report_text(const struct report_input *input, FILE *file, struct error *error)
 {
 	static int (*const sections[])(const struct report_input *, FILE *) = {
-	        write_timeouts,          write_cohorts,           write_ages,
-	        report_section_backends, report_section_timeline, report_section_refusals,
-	        report_section_events,   report_section_rate,     report_section_director,
+	        write_timeouts,          report_section_verdict,
+	        write_cohorts,           write_ages,
+	        report_section_backends, report_section_timeline,
+	        report_section_refusals, report_section_events,
+	        report_section_rate,     report_section_director,
 	        report_section_box,
 	};
 	struct error contradiction = {0};

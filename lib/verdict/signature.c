@@ -16,23 +16,54 @@
 
 #define PERCENT 100.0
 
+// Of the tuples that lost a query, so many got its answer from the real server's address in a flush.
+#define FLUSHED_SHARE 0.5
+
+// Losses that were there before the event are none of its own.
+#define TWICE 2.0
+
+// Second queries that tell kept entries from lazy expiry.
+#define AGAIN_MIN 5
+
+// Fewer clean queries compare with nothing.
+#define CLEAN_MIN 30
+
 static const struct {
 	const char *name;
+	const char *null;
 	signature_test *test;
 } signatures[VERDICT_SIGNATURES] = {
-        [VERDICT_ENTRIES_KEPT] = {"removed server, entries kept", signature_entries_kept},
-        [VERDICT_DEAD_WEIGHT] = {"weight 0, dead server", signature_dead_weight},
-        [VERDICT_LAZY_EXPIRY] = {"lazy expiry (kernel before 5.9)", signature_lazy_expiry},
-        [VERDICT_STILL_LISTED] = {"dead server still listed", signature_still_listed},
-        [VERDICT_FLUSHING] = {"flush in flight", signature_flushing},
-        [VERDICT_OVERLOAD] = {"overload", signature_overload},
-        [VERDICT_EXHAUSTION] = {"conntrack or SNAT exhaustion", signature_exhaustion},
-        [VERDICT_REFUSED] = {"refused", signature_refused},
+        [VERDICT_ENTRIES_KEPT] = {"removed server, entries kept",
+                                  "tuples used before the event lose as many as others, at every age",
+                                  signature_entries_kept},
+        [VERDICT_DEAD_WEIGHT] = {"weight 0, dead server",
+                                 "past the timeout, tuples used before the event lose as many as others",
+                                 signature_dead_weight},
+        [VERDICT_LAZY_EXPIRY] = {"lazy expiry (kernel before 5.9)",
+                                 "a tuple that lost a query loses its next one as often as not",
+                                 signature_lazy_expiry},
+        [VERDICT_STILL_LISTED] = {"dead server still listed",
+                                  "tuples first used after the event lose as many as were lost before it",
+                                  signature_still_listed},
+        [VERDICT_FLUSHING] = {"flush in flight",
+                              "answers from a real server's own address come evenly over the time",
+                              signature_flushing},
+        [VERDICT_OVERLOAD] = {"overload", "the loss doesn't change with the rate", signature_overload},
+        [VERDICT_EXHAUSTION] = {"conntrack or SNAT exhaustion",
+                                "tuples that were never answered lose as many as those that were",
+                                signature_exhaustion},
+        [VERDICT_REFUSED] = {"refused", "as many queries are refused by ICMP as before the event",
+                             signature_refused},
 };
 
 const char *verdict_signature_name(enum verdict_signature signature)
 {
 	return signatures[signature].name;
+}
+
+const char *verdict_signature_null(enum verdict_signature signature)
+{
+	return signatures[signature].null;
 }
 
 static int check(const struct verdict_evidence *evidence, struct error *error)
@@ -72,8 +103,8 @@ static int measure_timeout(struct judge *judge)
 	struct verdict_timeout_options options = {
 	        .confidence = judge->confidence,
 	        .design_effect = isnan(effect) ? 1 : fmax(1, effect),
-	        .control_sent = evidence->clean.trials,
-	        .control_lost = evidence->clean.events,
+	        .control_sent = evidence->since_use_drawn ? 0 : evidence->clean.trials,
+	        .control_lost = evidence->since_use_drawn ? 0 : evidence->clean.events,
 	};
 	int status = verdict_timeout_estimate(evidence->since_use, evidence->since_use_count, &options,
 	                                      &judge->timeout);
@@ -81,6 +112,12 @@ static int measure_timeout(struct judge *judge)
 
 	if (status != 0) {
 		return status;
+	}
+	if (evidence->past_sent > 0) {
+		judge->past_known = true;
+		judge->past_sent = (double)evidence->past_sent;
+		judge->past_lost = (double)evidence->past_lost;
+		return 0;
 	}
 	if (evidence->timeout > 0) {
 		// The coarsest granule there is.
@@ -101,17 +138,28 @@ static int measure_timeout(struct judge *judge)
 	return 0;
 }
 
+static double share(const struct verdict_clusters *clusters)
+{
+	return clusters->trials > 0 ? (double)clusters->events / (double)clusters->trials : 0;
+}
+
 static int prepare(struct judge *judge, struct verdict *out)
 {
 	const struct verdict_evidence *evidence = judge->evidence;
 	struct verdict_clusters all = evidence->first_use;
 
-	judge->after = evidence->stale;
-	verdict_clusters_merge(&judge->after, &evidence->clean);
+	judge->after = evidence->after;
+	if (judge->after.trials == 0) {
+		judge->after = evidence->stale;
+		verdict_clusters_merge(&judge->after, &evidence->clean);
+	}
 	verdict_clusters_merge(&all, &evidence->reused);
-	judge->aged = verdict_clusters_difference(&evidence->stale, &evidence->clean, judge->confidence);
-	judge->aged_p = verdict_clusters_difference_test(&evidence->stale, &evidence->clean);
-	judge->is_aged = judge->aged_p < judge->significance && judge->aged.estimate > judge->least_effect;
+	judge->fresh = evidence->clean.trials >= CLEAN_MIN ? evidence->clean : evidence->before;
+	judge->fresh_name = evidence->clean.trials >= CLEAN_MIN ? "others" : "before it";
+	judge->aged = verdict_clusters_difference(&evidence->stale, &judge->fresh, judge->confidence);
+	judge->aged_p = verdict_clusters_difference_test(&evidence->stale, &judge->fresh);
+	judge->is_aged = judge->aged_p < judge->significance && judge->aged.estimate > judge->least_effect &&
+	                 share(&evidence->stale) > TWICE * share(&evidence->before);
 	out->excess = evidence->event ? verdict_clusters_difference(&judge->after, &evidence->before,
 	                                                            judge->confidence)
 	                              : verdict_clusters_interval(&all, judge->confidence);
@@ -174,6 +222,16 @@ static void rule_out(struct verdict_finding *finding)
 	}
 }
 
+static double wrong_sources(const struct verdict_evidence *evidence)
+{
+	double count = 0;
+
+	for (size_t i = 0; i < evidence->slice_count; i++) {
+		count += (double)evidence->slices[i].wrong_source;
+	}
+	return count;
+}
+
 /** Of those that stale losses may bear, the more particular one wins. */
 static void settle_stale(const struct verdict_evidence *evidence, struct verdict_finding *findings)
 {
@@ -181,14 +239,30 @@ static void settle_stale(const struct verdict_evidence *evidence, struct verdict
 	struct verdict_finding *weight = &findings[VERDICT_DEAD_WEIGHT];
 	size_t length = strlen(kept->statement);
 
-	if (findings[VERDICT_LAZY_EXPIRY].state == VERDICT_SHOWN) {
+	// Replies from the real server's address say by themselves why their queries were lost.
+	if (findings[VERDICT_FLUSHING].state == VERDICT_SHOWN &&
+	    wrong_sources(evidence) >= FLUSHED_SHARE * (double)evidence->stale.events) {
+		rule_out(&findings[VERDICT_LAZY_EXPIRY]);
+		rule_out(kept);
+		rule_out(weight);
+	}
+	if (findings[VERDICT_STILL_LISTED].state == VERDICT_SHOWN) {
+		rule_out(&findings[VERDICT_LAZY_EXPIRY]);
+		rule_out(kept);
+		rule_out(weight);
+	} else if (findings[VERDICT_LAZY_EXPIRY].state == VERDICT_SHOWN) {
 		rule_out(kept);
 		rule_out(weight);
 	} else if (weight->state == VERDICT_SHOWN) {
 		rule_out(kept);
-	} else if (kept->state == VERDICT_SHOWN && evidence->again_sent == 0) {
+	} else if (kept->state == VERDICT_SHOWN && evidence->again_sent >= AGAIN_MIN &&
+	           2 * evidence->again_lost < evidence->again_sent) {
+		rule_out(kept); // kept entries lose every query
+	} else if (kept->state == VERDICT_SHOWN && evidence->again_sent < AGAIN_MIN) {
+		// The step is one of all three; what tells them apart is a tuple's second query.
+		kept->state = VERDICT_UNDECIDED;
 		snprintf(kept->statement + length, sizeof(kept->statement) - length,
-		         "; no tuple was used twice, and so lazy expiry would look the same");
+		         "; no tuple was used twice in that time, and so lazy expiry would look the same");
 	}
 }
 
@@ -204,6 +278,8 @@ static bool find_trouble(const struct verdict_evidence *evidence, struct verdict
 	        {"were sent late; use more lcores or a lower rate", evidence->delayed, DELAYED_MAX},
 	        {"were refused by the port; use more queues or a lower rate", evidence->tx_dropped,
 	         DROPPED_MAX},
+	        {"have as many answers that the port lost on receiving; use longer queues or a lower rate",
+	         evidence->rx_missed, DROPPED_MAX},
 	};
 
 	for (unsigned i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
@@ -248,6 +324,29 @@ static double queries_needed(const struct judge *judge)
 	                            isnan(effect) ? 1 : fmax(1, effect));
 }
 
+/** Stale tuples lose, and what would tell which of three mechanisms it is wasn't seen. */
+static void say_undecided(const struct judge *judge, struct verdict *out)
+{
+	bool once = judge->evidence->again_sent < AGAIN_MIN;
+	int length = snprintf(out->text, sizeof(out->text),
+	                      "Tuples used before the event lose %.3g %% (%.3g to %.3g) more than %s. ",
+	                      judge->aged.estimate * PERCENT, judge->aged.low * PERCENT,
+	                      judge->aged.high * PERCENT, judge->fresh_name);
+
+	if (judge->timeout.answer == VERDICT_TIMEOUT_STEP) {
+		length += snprintf(out->text + length, sizeof(out->text) - (size_t)length,
+		                   "Their entries live %.4g s (%.4g to %.4g). ",
+		                   judge->timeout.timeout.estimate, judge->timeout.timeout.low,
+		                   judge->timeout.timeout.high);
+	}
+	snprintf(out->text + length, sizeof(out->text) - (size_t)length,
+	         "Removed server with entries kept, weight 0 and dead%s? To tell, %s.",
+	         once ? ", or lazy expiry" : "",
+	         once ? "use tuples again within half the timeout"
+	              : "go on until the timeout has passed, or have some tuples rest longer than it (policy "
+	                "sweep)");
+}
+
 static void conclude(const struct judge *judge, struct verdict *out)
 {
 	unsigned states[VERDICT_SHOWN + 1] = {0};
@@ -261,6 +360,9 @@ static void conclude(const struct judge *judge, struct verdict *out)
 	} else if (states[VERDICT_SHOWN] > 0) {
 		out->overall = VERDICT_NAMED;
 		name_shown(out);
+	} else if (judge->is_aged && out->findings[VERDICT_ENTRIES_KEPT].state == VERDICT_UNDECIDED) {
+		out->overall = VERDICT_NOT_ENOUGH;
+		say_undecided(judge, out);
 	} else if (out->excess.high < judge->least_effect) {
 		out->overall = VERDICT_NO_LOSS;
 		snprintf(out->text, sizeof(out->text), "No loss that matters: %.3g %% (%.3g to %.3g %%)%s.",

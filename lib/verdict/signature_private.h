@@ -10,7 +10,9 @@ struct judge {
 	double confidence;
 	double least_effect;
 	struct verdict_clusters after; ///< stale and clean together
-	struct verdict_interval aged;  ///< stale - clean
+	struct verdict_clusters fresh; ///< what stale is compared with: clean, or without any the time before
+	const char *fresh_name;        ///< "than others"
+	struct verdict_interval aged;  ///< stale - fresh
 	double aged_p;                 ///< of "stale and clean lose alike"
 	bool is_aged; ///< stale tuples lose more, beyond chance and by more than the least effect
 	struct verdict_timeout timeout;

@@ -19,6 +19,10 @@
 #define SLICES_MIN 6
 #define STEADY     0.05
 
+// Under exhaustion tuples with a connection lose nothing; chance may cost them so much.
+#define REUSED_SHARE 0.1
+#define REUSED_LEAST 0.01
+
 #define PERCENT 100.0
 
 static double loss(const struct verdict_clusters *clusters)
@@ -43,6 +47,18 @@ static double binomial_above(double count, double trials, double p)
 	return count <= 0 ? 1 : verdict_beta(p, count, trials - count + 1);
 }
 
+/** A dead server loses all queries of a tuple; where the next one fares well it is chance. */
+static bool recovers(const struct verdict_evidence *evidence)
+{
+	return (double)evidence->next_sent >= COUNT_MIN && 2 * evidence->next_lost < evidence->next_sent;
+}
+
+/** A tuple that lost a query loses the next one too. */
+static bool stays(const struct verdict_evidence *evidence)
+{
+	return (double)evidence->again_sent >= COUNT_MIN && 2 * evidence->again_lost > evidence->again_sent;
+}
+
 enum signature_fit signature_entries_kept(const struct judge *judge, struct verdict_finding *finding)
 {
 	const struct verdict_timeout *timeout = &judge->timeout;
@@ -54,26 +70,27 @@ enum signature_fit signature_entries_kept(const struct judge *judge, struct verd
 	finding->p_value = judge->aged_p;
 	if (timeout->answer != VERDICT_TIMEOUT_STEP) {
 		snprintf(finding->statement, sizeof(finding->statement),
-		         "tuples used before the event lose %.2f %% more than others, and no end at a "
+		         "tuples used before the event lose %.2f %% more than %s, and no end at a "
 		         "timeout was seen",
-		         judge->aged.estimate * PERCENT);
-		return judge->is_aged && timeout->answer == VERDICT_TIMEOUT_AT_LEAST ? SIGNATURE_OPEN
-		                                                                     : SIGNATURE_DIFFERS;
+		         judge->aged.estimate * PERCENT, judge->fresh_name);
+		return judge->is_aged &&
+		                       (timeout->answer == VERDICT_TIMEOUT_AT_LEAST || stays(judge->evidence))
+		               ? SIGNATURE_OPEN
+		               : SIGNATURE_DIFFERS;
 	}
 	// Three parameters (place, height, granule) make the step.
 	finding->p_value = fmax(judge->aged_p, verdict_chi_square_tail(timeout->ratio, 3));
 	snprintf(finding->statement, sizeof(finding->statement),
-	         "tuples used before the event lose %.2f %% more than others, up to %.4g s (%.4g to %.4g) "
-	         "after their last "
-	         "use before it",
-	         judge->aged.estimate * PERCENT, timeout->timeout.estimate, timeout->timeout.low,
-	         timeout->timeout.high);
+	         "tuples used before the event lose %.2f %% more than %s, up to %.4g s (%.4g to %.4g) "
+	         "after their last use before it",
+	         judge->aged.estimate * PERCENT, judge->fresh_name, timeout->timeout.estimate,
+	         timeout->timeout.low, timeout->timeout.high);
 	return judge->is_aged ? SIGNATURE_FITS : SIGNATURE_DIFFERS;
 }
 
 enum signature_fit signature_dead_weight(const struct judge *judge, struct verdict_finding *finding)
 {
-	const struct verdict_clusters *clean = &judge->evidence->clean;
+	const struct verdict_clusters *clean = &judge->fresh;
 	double effective = verdict_clusters_effective_trials(clean, judge->confidence);
 	double effect = verdict_clusters_design_effect(&judge->evidence->stale);
 	double sent;
@@ -89,8 +106,11 @@ enum signature_fit signature_dead_weight(const struct judge *judge, struct verdi
 	        (uint64_t)(judge->past_lost / effect + 0.5), (uint64_t)(sent + 0.5),
 	        (uint64_t)(loss(clean) * effective + 0.5), (uint64_t)(effective + 0.5));
 	snprintf(finding->statement, sizeof(finding->statement),
-	         "past the timeout, tuples used before the event still lose %.2f %% more than others",
-	         finding->effect.estimate * PERCENT);
+	         "past the timeout, tuples used before the event still lose %.2f %% more than %s",
+	         finding->effect.estimate * PERCENT, judge->fresh_name);
+	if (recovers(judge->evidence)) {
+		return SIGNATURE_EXCLUDED;
+	}
 	// What base loss leaves over is no black hole: it must compare with the loss of all stale tuples.
 	return fits(judge->is_aged && finding->effect.estimate > FEW * judge->aged.estimate);
 }
@@ -129,6 +149,9 @@ enum signature_fit signature_still_listed(const struct judge *judge, struct verd
 	         "tuples not used before the event lose %.2f %% (before it: %.2f %%), those used before %.2f "
 	         "%%",
 	         loss(clean) * PERCENT, loss(&judge->evidence->before) * PERCENT, loss(stale) * PERCENT);
+	if (recovers(judge->evidence)) {
+		return SIGNATURE_EXCLUDED;
+	}
 	// Alike: neither loses twice as much as the other.
 	return fits(finding->effect.estimate > judge->least_effect && loss(stale) < 2 * loss(clean) &&
 	            loss(clean) < 2 * loss(stale));
@@ -269,9 +292,10 @@ enum signature_fit signature_exhaustion(const struct judge *judge, struct verdic
 	finding->effect = verdict_clusters_difference(first, reused, judge->confidence);
 	finding->p_value = verdict_clusters_difference_test(first, reused);
 	snprintf(finding->statement, sizeof(finding->statement),
-	         "a tuple's first query is lost in %.2f %%, others in %.2f %%", loss(first) * PERCENT,
-	         loss(reused) * PERCENT);
-	return fits(finding->effect.estimate > judge->least_effect && loss(reused) < 0.5 * loss(first));
+	         "of tuples that were never answered %.2f %% of the queries are lost, of others %.2f %%",
+	         loss(first) * PERCENT, loss(reused) * PERCENT);
+	return fits(finding->effect.estimate > judge->least_effect &&
+	            loss(reused) < REUSED_SHARE * loss(first) + REUSED_LEAST);
 }
 
 enum signature_fit signature_refused(const struct judge *judge, struct verdict_finding *finding)

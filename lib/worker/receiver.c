@@ -8,6 +8,9 @@
 // The path of a reply: classify() parses the frame and finds its tuple, while the in-flight slot comes to the
 // cache; settle() looks it up and ends its query. Whatever a frame turns out to be, it is counted once.
 
+// A first query has no query before it: it missed none.
+#define FIRST_REST (NS_NEVER / 2)
+
 // A frame of a burst between the two passes.
 struct arrival {
 	struct rte_mbuf *mbuf; ///< NULL: done with
@@ -168,7 +171,7 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 		count(receiver, refusal_counter(quote->reason));
 		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at,
 		                    now - query.sent_at);
-		flow_answered_refusal(&receiver->ledger[tuple], query.id, now);
+		flow_answered_refusal(&receiver->ledger[tuple], query.id);
 		keep(receiver, view, CAPTURE_REFUSED, now);
 		completed(link, 1);
 		return true;
@@ -190,6 +193,9 @@ static void count_answer(struct worker_receiver *receiver, const struct arrival 
 {
 	const struct dns_reply *reply = &arrival->reply;
 	struct stats_receiver *stats = receiver->stats;
+	struct flow_answered *record = &receiver->ledger[arrival->tuple];
+	ns_t rest_end =
+	        query->age_class == STATS_AGE_FIRST ? FIRST_REST : stats_age_low(query->age_class + 1u);
 	uint16_t backend = 0;
 
 	if (reply->nsid != NULL) {
@@ -201,8 +207,10 @@ static void count_answer(struct worker_receiver *receiver, const struct arrival 
 	stats_count_rcode(stats, reply->rcode);
 	stats->counters[STATS_REPLY_BYTES] += arrival->view.payload_length;
 	stats->counters[STATS_TRUNCATED] += reply->truncated;
-	flow_answered_answer(&receiver->ledger[arrival->tuple], now,
-	                     backend == 0 ? FLOW_BACKEND_NONE : backend);
+	if (flow_answered_missed(record, query->sent_at, rest_end)) {
+		flow_spells_healed(receiver->spells, record, arrival->tuple, query->sent_at, rest_end);
+	}
+	flow_answered_answer(record, now, backend == 0 ? FLOW_BACKEND_NONE : backend);
 }
 
 // A reply from another address than the service's: a client's connected socket would not see it, so its query
@@ -430,6 +438,7 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 			stats_count_lost(receiver->stats, cohort_of(receiver, lost[i].tuple),
 			                 lost[i].age_class, lost[i].sent_at);
 			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
+			flow_spells_lost(receiver->spells, record, lost[i].tuple, lost[i].sent_at);
 			flow_answered_loss(record, lost[i].id, lost[i].sent_at);
 			if (receiver->capture != NULL) {
 				keep_loss(receiver, link, &lost[i], now);
@@ -441,27 +450,39 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 	} while (number == WORKER_RECEIVE_BURST);
 }
 
-unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
+void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **frames, unsigned count,
+                            ns_t now)
 {
-	struct rte_mbuf *mbufs[WORKER_RECEIVE_BURST];
-	unsigned total = 0;
-
 	if (receiver->early_count > 0) {
 		retry_early(receiver);
 	}
-	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
-		unsigned received =
-		        rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), mbufs,
-		                         WORKER_RECEIVE_BURST);
+	if (count > 0) {
+		handle_burst(receiver, frames, count, now);
+	}
+}
 
-		if (received > 0) {
-			handle_burst(receiver, mbufs, received, now);
-		}
-		total += received;
+void worker_receiver_expire(struct worker_receiver *receiver, ns_t now)
+{
+	if (receiver->early_count > 0) {
+		retry_early(receiver);
 	}
 	for (unsigned i = 0; i < receiver->link_count; i++) {
 		expire(receiver, &receiver->links[i], now);
 	}
+}
+
+unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
+{
+	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
+	unsigned total = 0;
+
+	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
+		unsigned count = worker_receiver_poll(receiver, queue, frames);
+
+		worker_receiver_handle(receiver, frames, count, now);
+		total += count;
+	}
+	worker_receiver_expire(receiver, now);
 	return total;
 }
 

@@ -51,9 +51,34 @@ static bool is_past_end(struct worker_sender *sender, ns_t now)
 	    now < sender->end + sender->pacer.max_lag) {
 		return false;
 	}
-	sender->leftover = scheduled ? leave_out(&sender->pacer, sender->end) : 0;
+	sender->leftover += scheduled ? leave_out(&sender->pacer, sender->end) : 0;
+	for (; sender->step < sender->step_count && sender->steps[sender->step].due < sender->end;
+	     sender->step++) {
+		sender->leftover++;
+	}
 	count_skipped(sender);
 	return true;
+}
+
+// How many steps of a trace are due, after those that are too late for it are given up.
+static unsigned due_by_trace(struct worker_sender *sender, ns_t now, unsigned max)
+{
+	unsigned count = 0;
+
+	while (sender->step < sender->step_count && sender->steps[sender->step].due + sender->max_lag < now) {
+		sender->step++;
+		sender->blocked = false;
+		sender->leftover++;
+		count_skipped(sender);
+	}
+	if (sender->step == sender->step_count) {
+		atomic_store_explicit(&sender->state, WORKER_FINISHED, memory_order_release);
+	}
+	while (count < max && sender->step + count < sender->step_count &&
+	       sender->steps[sender->step + count].due <= now) {
+		count++;
+	}
+	return count;
 }
 
 // How many queries may leave now.
@@ -70,6 +95,9 @@ static unsigned due(struct worker_sender *sender, ns_t now)
 	}
 	room = RTE_MIN(room, sender->query_limit - sender->sent);
 	room = RTE_MIN(room, (uint64_t)sender->burst);
+	if (sender->steps != NULL) {
+		return due_by_trace(sender, now, (unsigned)room);
+	}
 	// Nothing that is due after the end is sent, however late it is.
 	return sender->paced ? load_pacer_due(&sender->pacer, RTE_MIN(now, sender->end - 1), (unsigned)room)
 	                     : (unsigned)room;
@@ -97,13 +125,33 @@ static uint32_t next_cohort(struct worker_sender *sender)
 	return cohort;
 }
 
+// The next query as the trace has it. False: its tuple is full.
+static bool choose_by_trace(struct worker_sender *sender, struct worker_pending *pending)
+{
+	enum match_room room;
+
+	pending->tuple = sender->steps[sender->step].tuple;
+	pending->cohort = (uint16_t)flow_space_cohort_of(sender->space, pending->tuple);
+	pending->id = sender->ledger[pending->tuple].next_id;
+	room = match_reserve(sender->table, pending->tuple, sender->cohorts[pending->cohort].in_flight_limit,
+	                     &pending->id);
+	if (room != MATCH_ROOM) {
+		throttle(sender, room == MATCH_TABLE_FULL ? STATS_THROTTLED_TABLE : STATS_THROTTLED_FLIGHT);
+	}
+	return room == MATCH_ROOM;
+}
+
 // The next query's cohort, tuple and id. False: nothing can be sent now.
 static bool choose(struct worker_sender *sender, ns_t now, struct worker_pending *pending)
 {
 	enum stats_sender_counter reason = STATS_THROTTLED_TUPLE;
-	uint32_t chosen = next_cohort(sender);
 	struct worker_cohort *cohort;
+	uint32_t chosen;
 
+	if (sender->steps != NULL) {
+		return choose_by_trace(sender, pending);
+	}
+	chosen = next_cohort(sender);
 	if (chosen == FLOW_MIXER_NONE) {
 		atomic_store_explicit(&sender->state, WORKER_FINISHED, memory_order_release);
 		return false;
@@ -172,6 +220,9 @@ static uint32_t next_question(struct worker_sender *sender)
 {
 	uint32_t question = sender->question;
 
+	if (sender->steps != NULL) {
+		return sender->steps[sender->step].question;
+	}
 	sender->question += sender->question_stride;
 	if (sender->queries->generated == DNS_GENERATED_NONE && sender->question >= sender->queries->count) {
 		sender->question -= sender->queries->count;
@@ -209,10 +260,14 @@ static void take(struct worker_sender *sender, struct worker_pending *pending, n
 	record->last_sent = now;
 	record->sent++;
 	record->next_id = (uint16_t)(pending->id + 1);
+	sender->blocked = false;
+	if (sender->steps != NULL) {
+		sender->step++;
+		return;
+	}
 	flow_picker_used(picker, pending->tuple, now);
 	flow_mixer_take(&sender->mixer);
 	look_ahead(sender, picker);
-	sender->blocked = false;
 }
 
 // `count` of the deadlines that were announced are met.
@@ -220,11 +275,12 @@ static void keep_pace(struct worker_sender *sender, unsigned count, ns_t now)
 {
 	ns_t late[WORKER_BURST];
 
-	if (!sender->paced) {
+	if (!sender->paced && sender->steps == NULL) {
 		return;
 	}
 	for (unsigned i = 0; i < count; i++) {
-		late[i] = now - load_pacer_take(&sender->pacer);
+		late[i] = now - (sender->steps != NULL ? sender->steps[sender->step - count + i].due
+		                                       : load_pacer_take(&sender->pacer));
 	}
 	stats_histogram_add_all(&sender->stats->pacing, late, count);
 }
@@ -395,6 +451,12 @@ ns_t worker_sender_next(const struct worker_sender *sender, ns_t now)
 	}
 	if (sender->window > 0 && !is_due_by_window(sender, &room)) {
 		return end;
+	}
+	if (sender->steps != NULL) {
+		due_at = sender->step < sender->step_count ? sender->steps[sender->step].due : now;
+		// A full tuple waits for the receiver, until it is too late.
+		due_at += sender->blocked ? sender->max_lag + 1 : 0;
+		return due_at < end ? due_at : end;
 	}
 	due_at = sender->paced ? load_pacer_next(&sender->pacer) : now;
 	if (sender->blocked) {

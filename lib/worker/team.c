@@ -15,7 +15,7 @@ static bool policy_is_random(enum flow_policy policy)
 }
 
 // Size of one sender's in-flight table: `tuples` of all its cohorts, deep enough for the one that needs most.
-static uint32_t table_depth(const struct worker_team_options *options, unsigned senders)
+static uint32_t policies_depth(const struct worker_team_options *options)
 {
 	double shares = 0;
 	uint32_t depth = 0;
@@ -44,16 +44,26 @@ static uint32_t table_depth(const struct worker_team_options *options, unsigned 
 		}
 		depth = need > depth ? need : depth;
 	}
-	(void)senders;
+	return depth;
+}
+
+static uint32_t table_depth(const struct worker_team_options *options, const struct worker_steps *steps)
+{
+	uint32_t depth =
+	        steps->depth > 0 ? (uint32_t)fixed_power_of_two(steps->depth + 1) : policies_depth(options);
+
 	// The query before a lost one is found in its slot: it must not be used again within a timeout.
 	depth = options->capture != NULL ? 2 * depth : depth;
 	return depth > MATCH_DEPTH_MAX ? MATCH_DEPTH_MAX : depth;
 }
 
-static uint32_t table_capacity(const struct worker_team_options *options)
+static uint32_t table_capacity(const struct worker_team_options *options, const struct worker_steps *steps)
 {
 	uint32_t capacity = match_capacity(options->size_rate / options->senders, options->timeouts[0]);
 
+	if (steps->flight > 0) {
+		return (uint32_t)fixed_power_of_two((uint64_t)steps->flight + 2 * WORKER_BURST);
+	}
 	if (options->window > 0) {
 		uint32_t window =
 		        (uint32_t)fixed_power_of_two(options->window / options->senders + 2 * WORKER_BURST);
@@ -74,6 +84,7 @@ int worker_team_memory(const struct worker_team_options *options, struct worker_
                        struct error *error)
 {
 	uint64_t tuples = flow_space_tuples(options->cohorts, options->cohort_count);
+	const struct worker_steps no_trace = {0}; // its sources are not looked up yet: as policies need
 	struct stats_shape shape;
 	int rc = shape_init(options, &shape, error);
 
@@ -82,9 +93,9 @@ int worker_team_memory(const struct worker_team_options *options, struct worker_
 		return rc;
 	}
 	out->space = flow_space_memory(options->cohorts, options->cohort_count);
-	out->ledger = flow_ledger_memory(tuples);
-	out->tables = tuples * table_depth(options, options->senders) * sizeof(struct match_slot) +
-	              (uint64_t)options->senders * table_capacity(options) * sizeof(uint32_t);
+	out->ledger = flow_ledger_memory(tuples) + flow_spells_memory(tuples);
+	out->tables = tuples * table_depth(options, &no_trace) * sizeof(struct match_slot) +
+	              (uint64_t)options->senders * table_capacity(options, &no_trace) * sizeof(uint32_t);
 	for (unsigned i = 0; i < options->cohort_count; i++) {
 		out->pickers += flow_picker_memory(options->cohorts[i].policy.kind,
 		                                   (uint32_t)flow_space_tuples(&options->cohorts[i], 1));
@@ -145,8 +156,8 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 	uint32_t end = flow_space_first(team->space, number, options->cohort_count - 1) +
 	               flow_space_count(team->space, number, options->cohort_count - 1);
 	uint64_t query_limit = options->query_limit;
-	int rc = match_table_init(&team->tables[number], first, end - first, depth, table_capacity(options),
-	                          options->timeouts[0], error);
+	int rc = match_table_init(&team->tables[number], first, end - first, depth,
+	                          table_capacity(options, &team->steps), options->timeouts[0], error);
 
 	if (rc == 0) {
 		rc = stats_sender_init(&team->sender_stats[number], &team->shape, error);
@@ -186,6 +197,13 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 	if (sender->resident) {
 		rte_mempool_obj_iter(sender->pool, fill_template, sender);
 	}
+	if (options->trace != NULL) {
+		sender->steps = team->steps.steps + team->steps.firsts[number];
+		sender->step_count = team->steps.firsts[number + 1] - team->steps.firsts[number];
+		sender->max_lag = options->max_lag;
+		sender->paced = false;
+		sender->burst = WORKER_BURST;
+	}
 	if (sender->paced) {
 		load_pacer_init(&sender->pacer, options->profile, number, options->senders, options->start,
 		                options->max_lag);
@@ -209,6 +227,7 @@ static int make_receiver(struct worker_team *team, const struct worker_team_opti
 	receiver->space = team->space;
 	receiver->queries = options->queries;
 	receiver->ledger = team->ledger.answered;
+	receiver->spells = &team->spells;
 	receiver->link_count = options->senders;
 	receiver->control_pool = options->control_pool;
 	receiver->control = team->control;
@@ -279,7 +298,17 @@ int worker_team_create(struct worker_team **out, const struct worker_team_option
 	if (rc < 0) {
 		goto fail;
 	}
+	if (options->trace != NULL) {
+		rc = worker_steps_make(&team->steps, team->space, options->senders, options->trace,
+		                       options->trace_count, options->start, options->timeouts[0], error);
+		if (rc < 0) {
+			goto fail;
+		}
+	}
 	rc = flow_ledger_create(&team->ledger, team->space->tuple_count, error);
+	if (rc == 0) {
+		rc = flow_spells_create(&team->spells, team->space->tuple_count, error);
+	}
 	if (rc < 0) {
 		goto fail;
 	}
@@ -293,7 +322,7 @@ int worker_team_create(struct worker_team **out, const struct worker_team_option
 	}
 	rc = make_receiver(team, options, error);
 	for (unsigned i = 0; rc == 0 && i < options->senders; i++) {
-		rc = make_sender(team, options, i, table_depth(options, options->senders), error);
+		rc = make_sender(team, options, i, table_depth(options, &team->steps), error);
 	}
 	if (rc < 0) {
 		goto fail;
@@ -330,7 +359,9 @@ void worker_team_free(struct worker_team *team)
 		}
 	}
 	stats_receiver_release(&team->receiver_stats);
+	worker_steps_release(&team->steps);
 	rte_ring_free(team->control);
+	flow_spells_free(&team->spells);
 	flow_ledger_free(&team->ledger);
 	flow_space_free(team->space);
 	free(team->receiver.links);

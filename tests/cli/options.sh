@@ -148,7 +148,7 @@ expect .box.senders 2
 expect .totals.answered 200
 used run --lcores --memory --huge --eal
 "$build/app/staleflow" run --director -s 10.96.0.10 -l 0.2 --generate example.com --json result.json --lcores '0@0,5@0' --memory 300 \
-	--huge off --eal '--log-level=lib.eal:debug' >output.log 2>error.log || fail "lcores: $(< error.log)"
+	--huge off -v --eal '--log-level=lib.eal:debug' >output.log 2>error.log || fail "lcores: $(< error.log)"
 expect .plan.lcores.map '0@0,5@0'
 expect .box.hugepages false
 assert_match '--eal' 'EAL: .*lcore' "$(cat output.log error.log)"
@@ -213,7 +213,44 @@ assert_match 'compare' 'seven.json.*result.json' "$(tr '\n' ' ' <output.log)"
 "$build/app/staleflow" merge merged.json seven.json seven.json 2>error.log || fail "merge: $(< error.log)"
 assert_equal 'merged' "$(jq '2 * .totals.sent' seven.json)" "$(jq .totals.sent merged.json)"
 
+# --- plan: which run shows it ---
+plan() { # plan PATTERN OPTIONS...: says it
+	local pattern=$1
+	shift
+	for word; do
+		[[ $word == -* ]] && printf '%s\n' "$word" >>used.plan
+	done
+	"$build/app/staleflow" plan "$@" >output.log 2>error.log || fail "plan $*: $(< error.log)"
+	assert_match "plan $*" "$pattern" "$(tr -s ' ' <output.log)"
+}
+for help in -h --help; do
+	plan 'Usage: staleflow plan ' $help
+done
+plan 'Given: 2000 q/s from 28232 source ports, UDP timeout 300 s, 2 servers, HZ 250' -Q 2k
+plan 'Given: 2000 q/s from 100 source ports, UDP timeout 10 s, 4 servers, HZ 100' --rate 2k -T 10s -k 4 -P 100 --hz 100
+plan 'from 200 source ports, UDP timeout 20 s, 3 servers' -Q 2k --udp-timeout 20s --servers 3 --tuples 200
+plan '>= 5.9\) 50 % 110 at' -Q 100k --flush-delay 2ms --service-time 200us
+plan '>= 5.9\) 50 % 600 at' -Q 100k --flush-delay 2ms --service-time 10ms
+for show in kept lazy flush weight-zero dead-listed timeout; do
+	plan 'To show: ' -Q 1k --show $show
+done
+plan 'for a power of 0.5 at 99 % confidence' -Q 1k --show kept --power 0.5 --confidence 0.99
+ports() {
+	sed -n 's/.*: \([0-9]*\) source ports$/\1/p' output.log
+}
+plan 'To show' -Q 1k --show timeout --within 0.1
+few=$(ports)
+plan 'To show' -Q 1k --show timeout --within 0.01
+[[ $(ports) -gt $few ]] || fail "--within: $(ports) ports for a hundredth, $few for a tenth"
+plan 'To show' -Q 1k --show kept
+few=$(ports)
+plan 'To show' -Q 1k --show kept --background 0.2
+[[ $(ports) -gt $few ]] || fail "--background: $(ports) ports, $few without"
+
 # --- nothing was left out ---
+missing=$("$build/app/staleflow" plan --help | grep -oE '^ +(-.|  )[ ,] *(--[a-z-]+)?' | grep -oE -- '-+[a-zA-Z][a-z-]*' | sort -u |
+	comm -23 - <(sort -u used.plan))
+assert_equal 'options of plan --help without a test here' '' "$missing"
 "$build/app/staleflow" run --help | grep -oE '^  (-.|  )[ ,] (--[a-z-]+)?' | grep -oE -- '-+[a-zA-Z][a-z-]*' | sort -u >options
 [[ $(wc -l <options) -gt 60 ]] || fail "only $(wc -l <options) options in --help"
 missing=$(sort -u used | comm -23 options -)

@@ -1,8 +1,9 @@
 // What the loss model (lib/verdict, from the research's formulas) expects of a run, for the scripts of this
-// folder: prints the bounds of the number of queries lost as "LOW HIGH" at 99.9 % confidence.
+// folder: prints the bounds of the number of queries lost at 99.9 % confidence, and the number expected, as
+// "LOW HIGH EXPECTED".
 //   loss_bounds MECHANISM REUSE TUPLES RATE TIMEOUT HZ SERVERS SECONDS
 // A timer that fires in (T, T + g] moves all flows of a run together, by a phase that the client can't know:
-// so LOW is that of T sharp, and HIGH that of T + g.
+// so LOW is that of T sharp, HIGH that of T + g, and EXPECTED that between.
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,7 @@ int main(int count, char **arguments)
 	verdict_model_bounds(&model, seconds, 0.999, &low, &ignored);
 	model.timeout = timeout + granularity;
 	verdict_model_bounds(&model, seconds, 0.999, &ignored, &high);
-	printf("%.0f %.0f\n", low, high);
+	model.timeout = timeout + granularity / 2;
+	printf("%.0f %.0f %.0f\n", low, high, verdict_model_lost(&model, seconds));
 	return 0;
 }

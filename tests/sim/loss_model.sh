@@ -39,7 +39,7 @@ PLAN
 		failed=1
 		return
 	}
-	read -r low high < <("$build/tests/sim/loss_bounds" "$mechanism" "$reuse" "$tuples" "$rate" "$timeout" 100 2 "$seconds")
+	read -r low high _ < <("$build/tests/sim/loss_bounds" "$mechanism" "$reuse" "$tuples" "$rate" "$timeout" 100 2 "$seconds")
 	lost=$(jq .totals.lost "$work/result.json")
 	truth=$(jq '[.director | to_entries[] | select(.key | test("deleted|dead|died")) | .value] | add' "$work/result.json")
 	printf '%-12s %-10s P=%-5d Q=%-5d T=%-3d %4d s: lost %8d, expected %8d .. %8d' "$mechanism" "$reuse" "$tuples" "$rate" \

@@ -73,6 +73,9 @@ int config_finish(const struct config_builder *builder, struct plan **out, struc
 /** Write the options for --help. */
 void config_help(FILE *out);
 
+/** Write the options as the section of a manual page (docs/man/staleflow-run.1). */
+void config_man(FILE *out);
+
 /** Write the reference of all keys and options as Markdown (docs/config.md). */
 void config_describe(FILE *out);
 

@@ -80,6 +80,7 @@ enum plan_query_source {
 	PLAN_QUERIES_TEXT,
 	PLAN_QUERIES_BINARY,
 	PLAN_QUERIES_GENERATED,
+	PLAN_QUERIES_TRACE,
 };
 
 struct plan_queries {
@@ -89,7 +90,9 @@ struct plan_queries {
 	char *type;
 	enum dns_generated generated;
 	uint8_t label_length;
-	struct dns_query_options options; ///< not for binary files
+	struct dns_query_options options; ///< not for binary files and traces
+	char *trace;                      ///< capture file to replay; NULL: none
+	double trace_speed;               ///< how many times as fast
 };
 
 struct plan_load {
@@ -136,7 +139,7 @@ struct plan_director {
 	bool present; ///< false: all below is unset
 	struct ipvs_options ipvs;
 	struct ipvs_service_options service;
-	ns_t delay; ///< one way between client and director, and director and real servers
+	ns_t delay;                 ///< one way between client and director, and director and real servers
 	ns_t icmp_ratelimit;        ///< one ICMP error a peer in this time; 0: no limit
 	uint32_t icmp_msgs_per_sec; ///< in all; 0: no limit
 	struct director_faults faults;

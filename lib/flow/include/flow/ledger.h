@@ -28,7 +28,8 @@ struct flow_answered {
 	ns_t last_answered; ///< arrival of the latest answer
 	ns_t first_lost;    ///< send time of the first lost query
 	ns_t last_lost;     ///< send time of the latest lost query
-	ns_t last_refused;  ///< arrival of the latest ICMP error
+	uint32_t spell;     ///< place of the latest one in the log (flow/spells.h), counted from 1; 0: none
+	uint32_t reserved;
 	uint32_t answered;
 	uint32_t lost;
 	uint32_t refused;
@@ -112,10 +113,9 @@ static inline void flow_answered_loss(struct flow_answered *answered, uint16_t i
 	flow_answered_row(answered, id);
 }
 
-/** RX: an ICMP error at `now` answers the query `id`. */
-static inline void flow_answered_refusal(struct flow_answered *answered, uint16_t id, ns_t now)
+/** RX: an ICMP error answers the query `id`. */
+static inline void flow_answered_refusal(struct flow_answered *answered, uint16_t id)
 {
-	answered->last_refused = now;
 	answered->refused++;
 	flow_answered_row(answered, id);
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "evidence/evidence.h"
 #include "scenario/scenario.h"
 #include "stats/snapshot.h"
 #include "verdict/interval.h"
@@ -89,6 +90,8 @@ struct report_input {
 	unsigned record_count;
 	/** Name of a response code, as dns_rcode_name() has it; NULL: numbers. */
 	const char *(*rcode_name)(uint16_t rcode, char *buffer);
+	const struct evidence *evidence; ///< NULL: none was gathered, and there is no verdict
+	const struct verdict *verdict;
 	const struct report_count *director; ///< NULL: there was none
 	unsigned director_count;
 };

@@ -24,7 +24,9 @@ struct verdict_slice {
 
 /**
  * A run as the client saw it. A tuple is *stale* after the event when it was used before it, *clean* when it
- * wasn't (fresh tuples and first uses). Without an event, `before`, `stale` and `clean` stay empty.
+ * wasn't (fresh tuples and first uses). Without an event, `before`, `stale` and `clean` stay empty. Stale and
+ * clean are best counted by each tuple's first query after the event: then they are independent, and what
+ * happens later (expiry, chance) doesn't thin them.
  */
 struct verdict_evidence {
 	bool event;                     ///< a change of the real servers is marked on the time line
@@ -32,17 +34,24 @@ struct verdict_evidence {
 	uint64_t throttled;             ///< queries that had no free slot when they were due
 	uint64_t delayed;               ///< queries sent later than the pacer allows
 	uint64_t tx_dropped;            ///< packets that the port refused
+	uint64_t rx_missed;             ///< frames that the port lost on receiving
 	double timeout;                 ///< IPVS timeout in seconds when known from elsewhere; 0: not known
 	struct verdict_clusters before; ///< all queries before the event
 	struct verdict_clusters stale;  ///< after it, tuples used before
 	struct verdict_clusters clean;  ///< after it, tuples not used before
-	struct verdict_clusters first_use; ///< whole run: the first query of each tuple
-	struct verdict_clusters reused;    ///< whole run: all others
+	struct verdict_clusters after;  ///< all queries after it; empty: stale and clean together
+	struct verdict_clusters first_use; ///< queries of tuples that were never answered before
+	struct verdict_clusters reused;    ///< of those that were; both of the same time
 	uint64_t again_sent; ///< stale tuples, after their first loss and within the timeout of it
 	uint64_t again_lost;
+	uint64_t next_sent; ///< the query after a stale tuple's first loss, however late
+	uint64_t next_lost;
 	const struct verdict_age
 	        *since_use; ///< stale queries by the time since the tuple's last use before the event
 	size_t since_use_count;
+	bool since_use_drawn; ///< `since_use` is of tuples that lost queries only: it says nothing of k
+	uint64_t past_sent;   ///< stale tuples queried past the timeout's end; 0: as `since_use` has it
+	uint64_t past_lost;
 	const struct verdict_slice *slices;
 	size_t slice_count;
 };
@@ -100,6 +109,9 @@ struct verdict {
 
 /** A signature's name in a report ("removed server, entries kept"). */
 const char *verdict_signature_name(enum verdict_signature signature);
+
+/** What its test tries to reject, as one sentence. */
+const char *verdict_signature_null(enum verdict_signature signature);
 
 /** Judge a run. Returns 0; -EINVAL when the evidence contradicts itself (with the reason); -ENOMEM. */
 int verdict_judge(const struct verdict_evidence *evidence, const struct verdict_options *options,

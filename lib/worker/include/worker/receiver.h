@@ -1,6 +1,6 @@
 #pragma once
 // The receiving side: from frame to outcome. One receiver belongs to one RX lcore, which alone calls
-// worker_receiver_step(). It polls its queues of the port, ends the queries of the senders it serves, and
+// its functions. It polls its queues of the port, ends the queries of the senders it serves, and
 // writes their side of the in-flight tables, the tuples' `flow_answered` records and its stats_receiver.
 
 #include "base/address.h"
@@ -10,10 +10,12 @@
 #include "dns/reply.h"
 #include "flow/ledger.h"
 #include "flow/space.h"
+#include "flow/spells.h"
 #include "match/table.h"
 #include "packet/parse.h"
 #include "stats/counters.h"
 
+#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 #include <rte_ring.h>
@@ -59,6 +61,7 @@ struct worker_receiver {
 	const struct flow_space *space;
 	const struct dns_query_set *queries;
 	struct flow_answered *ledger; ///< indexed by tuple
+	struct flow_spells *spells;   ///< where losses are logged
 	struct worker_link *links;    ///< indexed by worker number
 	unsigned link_count;
 	struct rte_mempool *control_pool;
@@ -71,7 +74,26 @@ struct worker_receiver {
 	struct worker_early early[WORKER_EARLY];
 };
 
-/** Handle what has arrived and what has expired at `now`. Returns how many frames were received. */
+/**
+ * Poll one of the receiver's queues (0..queue_count-1): up to WORKER_RECEIVE_BURST frames, to be handed to
+ * worker_receiver_handle() with a time read after this call. A thread that loses its CPU between the clock
+ * and the poll would otherwise date replies back, to before their queries.
+ */
+static inline unsigned worker_receiver_poll(const struct worker_receiver *receiver, uint16_t queue,
+                                            struct rte_mbuf **frames)
+{
+	return rte_eth_rx_burst(receiver->port, (uint16_t)(receiver->first_queue + queue), frames,
+	                        WORKER_RECEIVE_BURST);
+}
+
+/** Handle frames that had arrived at `now`, and free them. */
+void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **frames, unsigned count,
+                            ns_t now);
+
+/** End as lost what has expired at `now`. */
+void worker_receiver_expire(struct worker_receiver *receiver, ns_t now);
+
+/** All of these at one moment: for a virtual clock. Returns how many frames were received. */
 unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now);
 
 /** When the next query expires, NS_NEVER with none in flight. */

@@ -16,6 +16,7 @@
 #include "match/table.h"
 #include "packet/craft.h"
 #include "stats/counters.h"
+#include "worker/trace.h"
 
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
@@ -73,12 +74,15 @@ struct worker_sender {
 	struct stats_sender *stats;
 	struct worker_cohort *cohorts;
 	unsigned cohort_count;
-	uint64_t window;                   ///< closed loop: queries in flight at most; 0: open loop
-	bool paced;                        ///< a rate applies
-	unsigned burst;                    ///< frames handed over at once, at most: 1 at low rates
-	uint64_t query_limit;              ///< this sender's share, UINT64_MAX: none
-	uint32_t question_stride;          ///< workers take every n-th line of the query file
-	ns_t end;                          ///< no query is sent from then on
+	uint64_t window;                 ///< closed loop: queries in flight at most; 0: open loop
+	bool paced;                      ///< a rate applies
+	unsigned burst;                  ///< frames handed over at once, at most: 1 at low rates
+	uint64_t query_limit;            ///< this sender's share, UINT64_MAX: none
+	uint32_t question_stride;        ///< workers take every n-th line of the query file
+	ns_t end;                        ///< no query is sent from then on
+	ns_t max_lag;                    ///< lateness that a trace makes good; more is skipped
+	const struct worker_step *steps; ///< of a trace, in place of pacer and policies; NULL: none
+	uint64_t step_count;
 	ns_t patience;                     ///< how long frames may wait for a port that takes none
 	const _Atomic uint64_t *completed; ///< queries of this sender that ended, written by the receiver
 	const _Atomic bool *stop;
@@ -87,6 +91,7 @@ struct worker_sender {
 	struct load_pacer pacer __attribute__((aligned(64)));
 	struct flow_mixer mixer;
 	uint64_t sent;
+	uint64_t step;     ///< of the trace, the next one
 	uint64_t leftover; ///< queries due before the end that were too late to be sent
 	uint32_t question;
 	bool blocked; ///< the query that is due was counted as throttled already

@@ -39,6 +39,8 @@ struct worker_team_options {
 	uint64_t checksum_flags;          ///< see struct worker_receiver
 	struct rte_mempool *const *pools; ///< one a sender, its own
 	struct rte_mempool *control_pool;
+	const struct worker_trace_query *trace; ///< replayed in place of profile and policies; NULL: none
+	uint64_t trace_count;
 	struct capture *capture; ///< what is unusual goes there; borrowed; NULL: nowhere
 };
 
@@ -50,12 +52,14 @@ struct worker_memory {
 struct worker_team {
 	struct flow_space *space;
 	struct flow_ledger ledger;
+	struct flow_spells spells;
 	struct stats_shape shape;
 	struct packet_header header;
 	struct packet_header wire_header; ///< the same with all checksums, as frames look on the wire
 	unsigned sender_count;
 	struct worker_sender *senders;
 	struct match_table *tables;
+	struct worker_steps steps; ///< of a trace; zeroed without one
 	struct stats_sender *sender_stats;
 	struct worker_receiver receiver;
 	struct stats_receiver receiver_stats;

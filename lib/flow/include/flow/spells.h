@@ -1,0 +1,64 @@
+#pragma once
+// Spells: the stretches in which a tuple lost its queries, from the last answer before to the first query
+// answered after. One RX lcore writes a log; any thread may read it at any time, and exactly once nobody
+// writes. It is memory taken at the start, never more: what finds no room is counted. The data path pays one
+// comparison an answer; the log itself is touched when queries are lost only.
+
+#include "base/error.h"
+#include "base/units.h"
+#include "flow/ledger.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/** The largest log: 48 bytes each. */
+#define FLOW_SPELLS_MAX (UINT32_C(1) << 21)
+
+/** One spell. Times are ns since the epoch of the run. */
+struct flow_spell {
+	ns_t before;     ///< arrival of the last answer before it; 0: never any; `first_lost`: not known
+	ns_t first_lost; ///< when its first lost query was sent
+	ns_t last_lost;
+	ns_t healed; ///< when the first query answered after it was sent; 0: none
+	ns_t widest; ///< longest rest of the tuple from `before` to `last_lost`
+	uint32_t tuple;
+	uint32_t lost; ///< queries; 0: a query was passed over by a later one, and answered after all
+};
+
+struct flow_spells {
+	struct flow_spell *log;
+	uint32_t capacity;
+	_Atomic uint32_t count;
+	_Atomic uint64_t omitted; ///< losses without room in the log
+};
+
+/** Allocate a log for `tuples`. Returns 0 or -ENOMEM. Free takes a zeroed struct too. */
+int flow_spells_create(struct flow_spells *spells, uint32_t tuples, struct error *error);
+void flow_spells_free(struct flow_spells *spells);
+
+/** Bytes that the log of `tuples` takes. */
+uint64_t flow_spells_memory(uint64_t tuples);
+
+/**
+ * RX, before flow_answered_loss(): the query that left `tuple` at `sent_at` is lost. A tuple's losses come in
+ * the order of sending.
+ */
+void flow_spells_lost(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
+                      ns_t sent_at);
+
+/**
+ * RX, before flow_answered_answer(): the query sent at `sent_at` is answered, others before it were not.
+ * `rest_end` as below.
+ */
+void flow_spells_healed(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
+                        ns_t sent_at, ns_t rest_end);
+
+/**
+ * RX: has the tuple sent queries between its latest answer and the one sent at `sent_at`, whose answer came
+ * now? `rest_end` is the longest that it may have rested before that one. Hot path.
+ */
+static inline bool flow_answered_missed(const struct flow_answered *answered, ns_t sent_at, ns_t rest_end)
+{
+	return answered->last_lost > answered->last_answered || sent_at > answered->last_answered + rest_end;
+}

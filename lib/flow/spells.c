@@ -1,0 +1,126 @@
+#include "flow/spells.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "pages.h"
+
+// Room for two spells a tuple, and for chance losses of small spaces.
+#define SPELLS_EACH  2
+#define SPELLS_SPARE 65536
+
+static uint32_t capacity_for(uint64_t tuples)
+{
+	uint64_t wanted = tuples * SPELLS_EACH + SPELLS_SPARE;
+
+	return wanted < FLOW_SPELLS_MAX ? (uint32_t)wanted : FLOW_SPELLS_MAX;
+}
+
+uint64_t flow_spells_memory(uint64_t tuples)
+{
+	return (uint64_t)capacity_for(tuples) * sizeof(struct flow_spell);
+}
+
+int flow_spells_create(struct flow_spells *spells, uint32_t tuples, struct error *error)
+{
+	char size[32];
+
+	memset(spells, 0, sizeof(*spells));
+	spells->capacity = capacity_for(tuples);
+	spells->log = flow_pages_allocate(flow_spells_memory(tuples));
+	if (spells->log != NULL) {
+		return 0;
+	}
+	units_format_bytes(flow_spells_memory(tuples), size, sizeof(size));
+	return error_set(error, -ENOMEM, "the log of losses needs %s of memory", size);
+}
+
+void flow_spells_free(struct flow_spells *spells)
+{
+	flow_pages_free(spells->log, (uint64_t)spells->capacity * sizeof(*spells->log));
+	memset(spells, 0, sizeof(*spells));
+}
+
+static struct flow_spell *latest(const struct flow_spells *spells, const struct flow_answered *answered)
+{
+	return answered->spell == 0 ? NULL : &spells->log[answered->spell - 1];
+}
+
+// A new spell of the tuple, in the place of its latest one when that holds no loss. NULL without room.
+static struct flow_spell *start(struct flow_spells *spells, struct flow_answered *answered)
+{
+	struct flow_spell *spell = latest(spells, answered);
+	uint32_t count = atomic_load_explicit(&spells->count, memory_order_relaxed);
+
+	if (spell != NULL && spell->lost == 0) {
+		return spell;
+	}
+	if (count == spells->capacity) {
+		answered->spell = 0;
+		return NULL;
+	}
+	answered->spell = count + 1;
+	atomic_store_explicit(&spells->count, count + 1, memory_order_release);
+	return &spells->log[count];
+}
+
+// True while a loss at `sent_at` belongs to the spell: no answer lies in between.
+static bool goes_on(const struct flow_spell *spell, const struct flow_answered *answered, ns_t sent_at)
+{
+	if (spell->healed != 0) {
+		return sent_at >= spell->before && sent_at < spell->healed;
+	}
+	return answered->last_answered <= spell->last_lost;
+}
+
+void flow_spells_lost(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
+                      ns_t sent_at)
+{
+	struct flow_spell *spell = latest(spells, answered);
+	ns_t rested_since;
+
+	if (spell == NULL || !goes_on(spell, answered, sent_at)) {
+		spell = start(spells, answered);
+		if (spell == NULL) {
+			atomic_store_explicit(&spells->omitted,
+			                      atomic_load_explicit(&spells->omitted, memory_order_relaxed) +
+			                              1,
+			                      memory_order_relaxed);
+			return;
+		}
+		// An answer that came after this query left says nothing of the one before it.
+		*spell = (struct flow_spell){
+		        .before = answered->last_answered < sent_at ? answered->last_answered : sent_at,
+		        .tuple = tuple};
+	}
+	if (spell->lost++ == 0) {
+		spell->first_lost = sent_at;
+		rested_since = spell->before != 0 ? spell->before : sent_at;
+	} else {
+		rested_since = spell->last_lost;
+	}
+	if (sent_at > rested_since && sent_at - rested_since > spell->widest) {
+		spell->widest = sent_at - rested_since;
+	}
+	spell->last_lost = sent_at;
+}
+
+void flow_spells_healed(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
+                        ns_t sent_at, ns_t rest_end)
+{
+	struct flow_spell *spell = latest(spells, answered);
+
+	if (spell != NULL && spell->healed == 0 && sent_at > spell->last_lost &&
+	    answered->last_answered <= spell->last_lost) {
+		spell->healed = sent_at;
+		return;
+	}
+	if (sent_at <= answered->last_answered + rest_end) {
+		return; // the query before it was answered, or overtaken
+	}
+	spell = start(spells, answered);
+	if (spell != NULL) {
+		*spell = (struct flow_spell){
+		        .before = answered->last_answered, .healed = sent_at, .tuple = tuple};
+	}
+}

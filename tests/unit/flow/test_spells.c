@@ -1,0 +1,152 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "flow/spells.h"
+
+#define TIMEOUT 1000
+#define LATENCY 5
+
+// A tuple that asks every `rest`; queries in [dead_from, dead_to) are lost.
+struct world {
+	struct flow_spells spells;
+	struct flow_answered answered;
+};
+
+static void live(struct world *world, ns_t rest, ns_t dead_from, ns_t dead_to, ns_t end)
+{
+	struct error error = {0};
+	ns_t expired = 1;
+
+	*world = (struct world){0};
+	assert_int_equal(flow_spells_create(&world->spells, 1, &error), 0);
+	for (ns_t now = 1; now < end + TIMEOUT; now++) {
+		bool sends = now < end && now % rest == 0, dead = now >= dead_from && now < dead_to;
+
+		if (sends && !dead) {
+			ns_t rest_end = now == rest ? NS_NEVER / 2 : rest + rest / 16 + 1;
+
+			if (flow_answered_missed(&world->answered, now, rest_end)) {
+				flow_spells_healed(&world->spells, &world->answered, 0, now, rest_end);
+			}
+			flow_answered_answer(&world->answered, now + LATENCY, FLOW_BACKEND_NONE);
+		}
+		for (; expired + TIMEOUT <= now; expired++) {
+			if (expired % rest == 0 && expired >= dead_from && expired < dead_to) {
+				flow_spells_lost(&world->spells, &world->answered, 0, expired);
+				flow_answered_loss(&world->answered, (uint16_t)(expired / rest), expired);
+			}
+		}
+	}
+}
+
+static void expect(struct world *world, unsigned count, struct flow_spell wanted)
+{
+	const struct flow_spell *spell = &world->spells.log[0];
+
+	assert_int_equal(world->spells.count, count);
+	assert_int_equal(spell->before, wanted.before);
+	assert_int_equal(spell->first_lost, wanted.first_lost);
+	assert_int_equal(spell->last_lost, wanted.last_lost);
+	assert_int_equal(spell->healed, wanted.healed);
+	assert_int_equal(spell->lost, wanted.lost);
+	flow_spells_free(&world->spells);
+}
+
+static void a_spell_is_one_whether_losses_are_known_before_it_ends_or_after(void **state)
+{
+	static const ns_t rests[] = {50, 100, 300, 700, 1500};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
+		struct world world;
+		ns_t rest = rests[i], from = 10 * rest, to = 15 * rest;
+
+		live(&world, rest, from, to, 30 * rest);
+		expect(&world, 1,
+		       (struct flow_spell){.before = from - rest + LATENCY,
+		                           .first_lost = from,
+		                           .last_lost = to - rest,
+		                           .healed = to,
+		                           .lost = 5});
+	}
+}
+
+static void a_single_loss_is_bracketed_too(void **state)
+{
+	struct world world;
+
+	(void)state;
+	live(&world, 100, 1000, 1100, 5000);
+	expect(&world, 1,
+	       (struct flow_spell){
+	               .before = 905, .first_lost = 1000, .last_lost = 1000, .healed = 1100, .lost = 1});
+}
+
+static void a_spell_at_the_end_stays_open(void **state)
+{
+	struct world world;
+
+	(void)state;
+	live(&world, 100, 1000, 99999, 5000);
+	expect(&world, 1,
+	       (struct flow_spell){
+	               .before = 905, .first_lost = 1000, .last_lost = 4900, .healed = 0, .lost = 40});
+}
+
+static void a_tuple_that_was_never_answered_has_no_answer_before(void **state)
+{
+	struct world world;
+
+	(void)state;
+	live(&world, 100, 1, 600, 3000);
+	expect(&world, 1,
+	       (struct flow_spell){
+	               .before = 0, .first_lost = 100, .last_lost = 500, .healed = 600, .lost = 5});
+}
+
+static void sound_tuples_leave_no_trace(void **state)
+{
+	struct world world;
+
+	(void)state;
+	live(&world, 3, 99999, 99999, 5000); // answers come after the next query has left
+	assert_int_equal(world.spells.count, 0);
+	flow_spells_free(&world.spells);
+}
+
+static void what_finds_no_room_is_counted(void **state)
+{
+	struct flow_answered answered[3] = {{.last_answered = 1}, {.last_answered = 1}, {.last_answered = 1}};
+	struct flow_spells spells;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(flow_spells_create(&spells, 1, &error), 0);
+	spells.capacity = 2;
+	for (uint32_t i = 0; i < 3; i++) {
+		flow_spells_lost(&spells, &answered[i], i, 10);
+		flow_spells_lost(&spells, &answered[i], i, 20);
+	}
+	assert_int_equal(spells.count, 2);
+	assert_int_equal(spells.omitted, 2);
+	spells.capacity = (uint32_t)(flow_spells_memory(1) / sizeof(struct flow_spell));
+	flow_spells_free(&spells);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(a_spell_is_one_whether_losses_are_known_before_it_ends_or_after),
+	        cmocka_unit_test(a_single_loss_is_bracketed_too),
+	        cmocka_unit_test(a_spell_at_the_end_stays_open),
+	        cmocka_unit_test(a_tuple_that_was_never_answered_has_no_answer_before),
+	        cmocka_unit_test(sound_tuples_leave_no_trace),
+	        cmocka_unit_test(what_finds_no_room_is_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
