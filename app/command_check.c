@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "judge.h"
 #include "main.h"
 #include "options.h"
 #include "session.h"
@@ -125,9 +126,11 @@ static int print_memory(const struct session *session, struct error *error)
 	         model = 0, reserved = (uint64_t)session_heap_mib(plan) << 20;
 	struct worker_team_options options;
 	struct worker_memory memory;
+	uint64_t tuples = flow_space_tuples(plan->cohorts, plan->cohort_count), looks;
 	int rc;
 
 	session_team_options(session, &options);
+	looks = judge_memory((uint32_t)tuples);
 	rc = worker_team_memory(&options, &memory, error);
 	if (rc < 0) {
 		return rc;
@@ -136,16 +139,16 @@ static int print_memory(const struct session *session, struct error *error)
 	print_bytes("tuples and ledger", memory.space + memory.ledger + memory.pickers);
 	print_bytes("queries in flight", memory.tables);
 	print_bytes("counters", memory.counters);
+	print_bytes("looks at the ledger", looks);
 	print_bytes("query file", queries);
 	if (plan->port.driver == PLAN_DRIVER_DIRECTOR) {
-		model = ipvs_memory(&plan->director.ipvs,
-		                    flow_space_tuples(plan->cohorts, plan->cohort_count));
+		model = ipvs_memory(&plan->director.ipvs, tuples);
 		print_bytes("director model", model);
 	}
 	print_bytes("frames and rings (DPDK)", frames);
 	print_bytes("the program and its libraries", PROGRAM_MEMORY);
 	print_bytes("together", memory.space + memory.ledger + memory.pickers + memory.tables +
-	                                memory.counters + queries + model + frames + PROGRAM_MEMORY);
+	                                memory.counters + queries + looks + model + frames + PROGRAM_MEMORY);
 	print_bytes("reserved for DPDK (--memory)", reserved);
 	return 0;
 }

@@ -11,6 +11,11 @@
 
 #define CONFIDENCE 0.95
 
+uint64_t judge_memory(uint32_t tuples)
+{
+	return evidence_looks_memory(tuples, LOOKS_MEMORY);
+}
+
 int judge_open(struct judge *judge, const struct session *session, struct error *error)
 {
 	memset(judge, 0, sizeof(*judge));

@@ -18,6 +18,9 @@ struct judge {
 	ns_t looked_for; ///< the event that was looked for already
 };
 
+/** Bytes that the judge keeps while a run of `tuples` goes. */
+uint64_t judge_memory(uint32_t tuples);
+
 /** Make room for the looks. Returns 0 or -ENOMEM; judge_close() takes a zeroed struct too. */
 int judge_open(struct judge *judge, const struct session *session, struct error *error);
 void judge_close(struct judge *judge);

@@ -11,17 +11,29 @@
 #define EVENT_FIRST (250 * NS_PER_MS)
 #define LOOKS_LEAST 4
 
-int evidence_looks_init(struct evidence_looks *looks, uint32_t tuples, const struct stats_shape *shape,
-                        ns_t duration, uint64_t memory, struct error *error)
+static unsigned looks_limit(uint32_t tuples, uint64_t memory)
 {
 	uint64_t size = (uint64_t)tuples * sizeof(struct flow_sent);
 	uint64_t limit = size > 0 ? memory / size : EVIDENCE_LOOKS_MAX;
 
+	return limit < LOOKS_LEAST          ? LOOKS_LEAST
+	       : limit > EVIDENCE_LOOKS_MAX ? EVIDENCE_LOOKS_MAX
+	                                    : (unsigned)limit;
+}
+
+uint64_t evidence_looks_memory(uint32_t tuples, uint64_t memory)
+{
+	return (uint64_t)looks_limit(tuples, memory) * tuples * sizeof(struct flow_sent);
+}
+
+int evidence_looks_init(struct evidence_looks *looks, uint32_t tuples, const struct stats_shape *shape,
+                        ns_t duration, uint64_t memory, struct error *error)
+{
+	uint64_t size = (uint64_t)tuples * sizeof(struct flow_sent);
+
 	memset(looks, 0, sizeof(*looks));
 	looks->tuples = tuples;
-	looks->limit = limit < LOOKS_LEAST          ? LOOKS_LEAST
-	               : limit > EVIDENCE_LOOKS_MAX ? EVIDENCE_LOOKS_MAX
-	                                            : (unsigned)limit;
+	looks->limit = looks_limit(tuples, memory);
 	looks->every = duration == NS_NEVER ? RHYTHM_OPEN : duration / RHYTHM + 1;
 	looks->next = shape->start + looks->every;
 	looks->event_next = NS_NEVER;

@@ -178,6 +178,8 @@ captured() { # captured OPTIONS...: run, and capture
 captured --iface client --driver af_packet -a 10.53.1.1 -x 4000 --policy sequential
 expect .totals.answered 300
 assert_equal 'source and destination' '10.53.1.1 4000 10.53.255.53 53;' "$(on_wire ip.src udp.srcport ip.dst udp.dstport)"
+simulate --trace wire.pcap,speed=2
+expect .totals.sent 300
 captured --iface client --source-mac 02:00:00:00:aa:01 -a 10.53.1.2
 expect .totals.answered 300
 assert_equal 'source MAC' '02:00:00:00:aa:01;' "$(on_wire eth.src)"

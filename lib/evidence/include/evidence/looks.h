@@ -39,6 +39,10 @@ struct evidence_looks {
  */
 int evidence_looks_init(struct evidence_looks *looks, uint32_t tuples, const struct stats_shape *shape,
                         ns_t duration, uint64_t memory, struct error *error);
+
+/** Bytes that evidence_looks_init() allocates for the looks. */
+uint64_t evidence_looks_memory(uint32_t tuples, uint64_t memory);
+
 void evidence_looks_release(struct evidence_looks *looks);
 
 /** Something happens now: look, before it does. `sent` may be written meanwhile. */
