@@ -178,8 +178,6 @@ captured() { # captured OPTIONS...: run, and capture
 captured --iface client --driver af_packet -a 10.53.1.1 -x 4000 --policy sequential
 expect .totals.answered 300
 assert_equal 'source and destination' '10.53.1.1 4000 10.53.255.53 53;' "$(on_wire ip.src udp.srcport ip.dst udp.dstport)"
-simulate --trace wire.pcap,speed=2
-expect .totals.sent 300
 captured --iface client --source-mac 02:00:00:00:aa:01 -a 10.53.1.2
 expect .totals.answered 300
 assert_equal 'source MAC' '02:00:00:00:aa:01;' "$(on_wire eth.src)"
@@ -248,6 +246,18 @@ plan 'To show' -Q 1k --show kept
 few=$(ports)
 plan 'To show' -Q 1k --show kept --background 0.2
 [[ $(ports) -gt $few ]] || fail "--background: $(ports) ports, $few without"
+
+# --- a capture again, and in half the time ---
+start_capture "$work/wire.pcap" 'udp dst port 53'
+run -d queries --iface client --verify off --policy sequential -x 5000-5999
+stop_capture
+used simulate --trace
+for speed in 1 2; do
+	"$build/app/staleflow" simulate --director -s 10.96.0.10 --trace wire.pcap,speed=$speed --json speed$speed.json >output.log \
+		2>error.log || fail "simulate --trace: $(< error.log)"
+done
+assert_equal 'queries of the capture' 300 "$(jq .totals.sent speed2.json)"
+assert_equal 'half the time' true "$(jq -s '.[0].sending_s / .[1].sending_s | . > 1.9 and . < 2.1' speed1.json speed2.json)"
 
 # --- nothing was left out ---
 missing=$("$build/app/staleflow" plan --help | grep -oE '^ +(-.|  )[ ,] *(--[a-z-]+)?' | grep -oE -- '-+[a-zA-Z][a-z-]*' | sort -u |
