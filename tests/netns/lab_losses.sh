@@ -64,7 +64,7 @@ assert_equal 'flush: loss elsewhere' 0 "$(jq -n "$(loss_between flush.json 0 2.5
 prepare_drained() {
 	set_nodest 0 && "$lab" restore b2
 }
-lab_run drained sequential 1000 1000 17 lab.test "$(exec_event 3 "$lab drain b2; $lab kill b2 --namespace")"
+lab_run drained sequential 400 1000 17 lab.test "$(exec_event 3 "$lab drain b2; $lab kill b2 --namespace")"
 assert_equal 'weight 0: lost before' 0 "$(loss_between drained.json 0 3)"
 assert_between 'weight 0: loss at once' 0.48 0.52 "$(loss_between drained.json 4 6)"
 assert_between 'weight 0: loss three timeouts later' 0.48 0.52 "$(loss_between drained.json 15 17)"
@@ -79,7 +79,7 @@ prepare_closed() {
 lab_run closed random 1000 1000 6 lab.test "$(exec_event 3 "$lab kill b2")"
 assert_between 'closed: refused' 1000 1600 "$(result closed .totals.refused_port)"
 assert_match 'closed: verdict' '^refused: .* by ICMP' "$(result closed .verdict.text)"
-assert_between 'closed: lost' 0 5 "$(result closed .totals.lost)"
+assert_between 'closed: lost with the server' 0 50 "$(result closed .totals.lost)"
 
 # --- a rolling update of two: the flows of the first that goes move to the others, also to the next that goes ---
 prepare_rolled() {
