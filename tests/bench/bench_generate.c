@@ -310,7 +310,7 @@ int main(int count, char **arguments)
 	options.size_rate = settings.size_rate;
 	options.queries = queries;
 	for (unsigned i = 0; i < settings.senders; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof(name), "frames%u", i);
 		pools[i] = rte_pktmbuf_pool_create(name, 2047, 256, 0, 512 + RTE_PKTMBUF_HEADROOM, 0);

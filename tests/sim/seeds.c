@@ -329,7 +329,7 @@ static int make_rig(struct rig *rig, struct error *error)
 	static const char file[] = "www.example.com A\nwww.example.com AAAA\nexample.com TXT\n";
 	struct dns_query_options options = dns_query_options_default();
 	struct rte_ring *forth[SENDERS], *back[SENDERS];
-	char name[16];
+	char name[32];
 
 	options.nsid = true;
 	for (unsigned i = 0; i < SENDERS; i++) {
