@@ -15,6 +15,8 @@
 #define DROPPED_MAX   0.001
 
 #define PERCENT 100.0
+// A loss that is so many times what matters is never "no loss", whatever the change did.
+#define LOST_ALL_ALONG 3
 
 // Of the tuples that lost a query, so many got its answer from the real server's address in a flush.
 #define FLUSHED_SHARE 0.5
@@ -351,6 +353,18 @@ static void say_undecided(const struct judge *judge, struct verdict *out)
 	                   "sweep)");
 }
 
+// Of all queries of the run, whenever they were sent.
+static double lost_share(const struct verdict_evidence *evidence)
+{
+	double sent = 0, lost = 0;
+
+	for (size_t i = 0; i < evidence->slice_count; i++) {
+		sent += (double)evidence->slices[i].sent;
+		lost += (double)evidence->slices[i].lost;
+	}
+	return sent > 0 ? lost / sent : 0;
+}
+
 static void conclude(const struct judge *judge, struct verdict *out)
 {
 	unsigned states[VERDICT_SHOWN + 1] = {0};
@@ -367,6 +381,17 @@ static void conclude(const struct judge *judge, struct verdict *out)
 	} else if (judge->is_aged && out->findings[VERDICT_ENTRIES_KEPT].state == VERDICT_UNDECIDED) {
 		out->overall = VERDICT_NOT_ENOUGH;
 		say_undecided(judge, out);
+	} else if (out->excess.high < judge->least_effect &&
+	           lost_share(judge->evidence) > LOST_ALL_ALONG * judge->least_effect) {
+		out->overall = VERDICT_NOT_ENOUGH;
+		snprintf(out->text, sizeof(out->text),
+		         "%.3g %% of all queries were lost, but no more of them after the change that was "
+		         "judged than "
+		         "before it: the loss began at an earlier change, or goes on throughout the run. To "
+		         "tell, begin the "
+		         "run before the first change and let changes lie apart, or add a control cohort "
+		         "(policy fresh).",
+		         lost_share(judge->evidence) * PERCENT);
 	} else if (out->excess.high < judge->least_effect) {
 		out->overall = VERDICT_NO_LOSS;
 		snprintf(out->text, sizeof(out->text), "No loss that matters: %.3g %% (%.3g to %.3g %%)%s.",
