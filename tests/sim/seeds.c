@@ -104,7 +104,6 @@ static void draw_director(struct world *world, uint64_t seed)
 	options->service_count = 1;
 	for (unsigned i = 0; i < count; i++) {
 		struct backend_options *backend = &world->backends[i];
-		struct error error = {0};
 		char text[32];
 
 		*backend = (struct backend_options){.weight = (uint32_t)pick(world, 0, 3) + (i == 0),
@@ -117,7 +116,6 @@ static void draw_director(struct world *world, uint64_t seed)
 		backend->concurrency = chance(world, 0.3) ? (uint32_t)pick(world, 1, 4) : 0;
 		backend->queue = (uint32_t)pick(world, 0, 50);
 		backend->loss = chance(world, 0.3) ? draw(world, 0, 0.1) : 0;
-		(void)error;
 	}
 	options->backends = world->backends;
 	options->backend_count = count;
