@@ -145,7 +145,7 @@ static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 }
 
 // The port took the first `count` pending frames: count them, then publish, so that no outcome is counted
-// before its query. RX files outcomes under the send time that slots keep, so the interval is that one's.
+// before its query. RX files outcomes under the send time that entries keep, so the interval is that one's.
 static void account(struct worker_sender *sender, unsigned count, ns_t now)
 {
 	struct stats_sender *stats = sender->stats;
@@ -260,7 +260,7 @@ unsigned worker_sender_step(struct worker_sender *sender, ns_t now)
 	return sender->pending_count > 0 ? send_pending(sender, now) : 0;
 }
 
-// When the cohort whose turn it is may send again; a query that waits for a slot waits for the receiver,
+// When the cohort whose turn it is may send again; a query that waits for a place waits for the receiver,
 // which knows when.
 static ns_t blocked_until(const struct worker_sender *sender)
 {
