@@ -109,53 +109,81 @@ static ns_t earlier(ns_t a, ns_t b)
 	return a < b ? a : b;
 }
 
-static ns_t next_time(struct session *session, const struct events *events, const struct output *output,
-                      const struct run_result *result, ns_t now)
-{
-	ns_t next = earlier(worker_receiver_next(&session->team->receiver, now),
-	                    director_next(session->director));
+// When each has something to do next, as far as it knows: at a moment of virtual time only those step whose
+// time it is, and those to whom somebody handed something.
+struct agenda {
+	ns_t senders, director, receiver, main;
+};
 
+static ns_t agenda_fill(struct agenda *agenda, struct session *session, const struct events *events,
+                        const struct output *output, const struct run_result *result, ns_t now)
+{
+	agenda->receiver = worker_receiver_next(&session->team->receiver, now);
+	agenda->director = director_next(session->director);
+	agenda->senders = NS_NEVER;
 	for (unsigned i = 0; i < session->team->sender_count; i++) {
-		next = earlier(next, worker_sender_next(&session->team->senders[i], now));
+		agenda->senders =
+		        earlier(agenda->senders, worker_sender_next(&session->team->senders[i], now));
 	}
-	next = earlier(next, events_next(events));
-	next = earlier(next, output_next(output));
-	next = earlier(next, judge_next(&output->judge));
+	agenda->main = earlier(events_next(events), earlier(output_next(output), judge_next(&output->judge)));
 	if (result->stopped != 0) {
-		next = earlier(next, result->stopped + session->plan->load.drain);
+		agenda->main = earlier(agenda->main, result->stopped + session->plan->load.drain);
 	} else if (worker_team_is_done(session->team)) {
-		return now; // the main lcore has not seen it yet, and nothing else may ever be due
+		agenda->main = now; // the main lcore has not seen it yet, and nothing else may ever be due
 	}
-	return next;
+	return earlier(earlier(agenda->senders, agenda->director), earlier(agenda->receiver, agenda->main));
 }
 
-// One moment of virtual time: everybody steps until nobody has anything left to do at `now`.
-static void settle(struct session *session, struct events_seat *seat, ns_t now)
+// One moment of virtual time: until nobody has anything left to do at `now`.
+static void settle(struct session *session, struct events_seat *seat, const struct agenda *agenda, ns_t now)
 {
-	unsigned work;
+	bool sending = agenda->senders <= now, passing = agenda->director <= now,
+	     receiving = agenda->receiver <= now;
 
-	do {
-		work = 0;
-		for (unsigned i = 0; i < session->team->sender_count; i++) {
-			work += worker_sender_step(&session->team->senders[i], now);
+	while (sending || passing || receiving) {
+		unsigned sent = 0, passed = 0, received = 0;
+
+		for (unsigned i = 0; sending && i < session->team->sender_count; i++) {
+			sent += worker_sender_step(&session->team->senders[i], now);
 		}
-		work += events_seat_step(seat, now);
-		work += worker_receiver_step(&session->team->receiver, now);
-	} while (work > 0);
+		if (passing || sent > 0) {
+			passed = events_seat_step(seat, now);
+		}
+		if (receiving || passed > 0) {
+			received = worker_receiver_step(&session->team->receiver, now);
+		}
+		// What ended lets a window's sender go on; what was asked by ARP it answers.
+		sending = sent > 0 || received > 0;
+		// Less than a burst: that was all.
+		passing = passed >= DIRECTOR_BURST;
+		receiving = received >= WORKER_RECEIVE_BURST;
+	}
+}
+
+// Whether the main lcore has anything to do. With a capture file it always has, to take what lcores handed
+// over, and in the drain, which may be over at any moment.
+static bool main_is_due(const struct session *session, const struct run_result *result,
+                        const struct agenda *agenda, ns_t now)
+{
+	return agenda->main <= now || result->stopped != 0 || session->plan->output.pcap != NULL ||
+	       interrupt_count() > 0;
 }
 
 int run_virtual(struct session *session, struct events *events, struct output *output,
                 struct events_seat *seat, struct run_result *result, struct error *error)
 {
+	const struct agenda everybody = {0};
+	struct agenda agenda = everybody;
 	ns_t now = SESSION_START;
 
 	(void)error;
 	*result = (struct run_result){.started = SESSION_START, .lcores = 1};
-	while (main_round(session, events, output, result, now)) {
+	while (!main_is_due(session, result, &agenda, now) ||
+	       main_round(session, events, output, result, now)) {
 		ns_t next;
 
-		settle(session, seat, now);
-		next = next_time(session, events, output, result, now);
+		settle(session, seat, result->interrupted ? &everybody : &agenda, now);
+		next = agenda_fill(&agenda, session, events, output, result, now);
 		// What is due already was tried in vain at this moment (a full ring, a blocked policy): a
 		// little later, then.
 		now = next > now ? next : now + NS_PER_US;

@@ -65,10 +65,18 @@ static inline uint16_t packet_fold64(uint64_t sum)
 static inline uint32_t packet_sum(const void *data, size_t length)
 {
 	const uint8_t *at = (const uint8_t *)data;
-	uint64_t sum = 0, word = 0;
+	uint64_t sum = 0, other = 0, word = 0;
 	uint32_t half;
 
 	// The sum is independent of the byte order (RFC 1071, 2(B)): add native words and turn the result.
+	// Two sums of 32-bit halves: no carry is lost below 2^32 octets.
+	for (; length >= sizeof(word); length -= sizeof(word), at += sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		sum += (uint32_t)word;
+		other += word >> 32;
+	}
+	sum += other;
+	word = 0;
 	for (; length >= sizeof(half); length -= sizeof(half), at += sizeof(half)) {
 		memcpy(&half, at, sizeof(half));
 		sum += half;
