@@ -70,11 +70,21 @@ static unsigned sender_frames(const struct plan *plan)
 	return queue_frames(plan) + SPARE_FRAMES;
 }
 
+// By the driver, or by the device string of one with other arguments than the driver's usual ones.
+static bool is_af_xdp(const struct plan *plan)
+{
+	static const char name[] = "net_af_xdp";
+
+	return plan->port.driver == PLAN_DRIVER_AF_XDP ||
+	       (plan->port.driver == PLAN_DRIVER_DEVICE &&
+	        strncmp(plan->port.device, name, sizeof(name) - 1) == 0);
+}
+
 static unsigned receive_frames(const struct plan *plan)
 {
 	unsigned per_queue = queue_frames(plan);
 
-	if (plan->port.driver == PLAN_DRIVER_AF_XDP) {
+	if (is_af_xdp(plan)) {
 		per_queue += AF_XDP_FRAMES;
 	}
 	return plan->port.receive_queues * per_queue + SPARE_FRAMES;

@@ -6,16 +6,14 @@
 // are name=value.
 
 #include <rte_eal.h>
-#include <rte_eth_ring.h>
-#include <rte_ethdev.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
+#include "bench_ring.h"
 #include "worker/team.h"
 
-#define RING   1024
 #define BATCH  512 // frames between two looks at the clock of CPU time
 #define DEPTH  4   // queries in flight on a tuple, about
 #define ROUNDS 99
@@ -29,7 +27,7 @@ struct expected {
 struct bench {
 	struct bench_clock clock;
 	struct worker_team *team;
-	struct rte_ring *forth, *back;
+	struct bench_rings rings;
 	struct rte_mempool *replies;
 	struct expected *expected; // one a query in flight, a ring in the order of sending
 	uint32_t count, next;
@@ -65,7 +63,7 @@ static void fill(struct bench *bench, uint32_t place, uint32_t queries)
 	for (unsigned idle = 0; queries > 0;) {
 		unsigned sent = worker_sender_step(&bench->team->senders[0], bench_now(&bench->clock));
 
-		sent = rte_ring_dequeue_burst(bench->forth, (void **)frames, WORKER_BURST, NULL);
+		sent = rte_ring_dequeue_burst(bench->rings.forth, (void **)frames, WORKER_BURST, NULL);
 		idle = sent > 0 ? 0 : idle + 1;
 		if (idle > 1000) {
 			// The oldest unanswered query holds all FIFO entries after its own.
@@ -143,7 +141,7 @@ static double take_replies(struct bench *bench, const uint8_t *model, uint16_t l
 			make_reply(frames[i], model, length,
 			           &bench->expected[(bench->next + done + i) & (bench->count - 1)]);
 		}
-		rte_ring_enqueue_bulk(bench->back, (void **)frames, BATCH, NULL);
+		rte_ring_enqueue_bulk(bench->rings.back, (void **)frames, BATCH, NULL);
 		bench_span_begin(&span, &bench->clock, done);
 		while (worker_receiver_step(&bench->team->receiver, bench_now(&bench->clock)) > 0) {
 		}
@@ -201,26 +199,6 @@ static void run(struct bench *bench, struct random *random)
 		exit(1);
 	}
 	stats_snapshot_release(&snapshot);
-}
-
-static uint16_t open_rings(struct bench *bench, struct rte_mempool *pool)
-{
-	struct rte_eth_conf config = {0};
-	int port;
-
-	bench->forth = rte_ring_create("forth", RING, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	bench->back = rte_ring_create("back", RING, 0, RING_F_SP_ENQ | RING_F_SC_DEQ);
-	if (bench->forth == NULL || bench->back == NULL) {
-		return UINT16_MAX;
-	}
-	port = rte_eth_from_rings("bench", &bench->back, 1, &bench->forth, 1, 0);
-	if (port < 0 || rte_eth_dev_configure((uint16_t)port, 1, 1, &config) < 0 ||
-	    rte_eth_rx_queue_setup((uint16_t)port, 0, RING, 0, NULL, pool) < 0 ||
-	    rte_eth_tx_queue_setup((uint16_t)port, 0, RING, 0, NULL) < 0 ||
-	    rte_eth_dev_start((uint16_t)port) < 0) {
-		return UINT16_MAX;
-	}
-	return (uint16_t)port;
 }
 
 static void check(int rc, const struct error *error)
@@ -301,10 +279,10 @@ int main(int count, char **arguments)
 	options.control_pool = control;
 	options.queries = queries;
 	options.size_rate = (double)(bench.count + settings.replies) / ns_to_seconds(timeout);
-	options.port = open_rings(&bench, control);
-	if (options.port == UINT16_MAX) {
+	if (bench_open_rings(&bench.rings, control) < 0) {
 		check(error_set(&error, -ENODEV, "net_ring does not open"), &error);
 	}
+	options.port = bench.rings.port;
 	check(worker_team_create(&bench.team, &options, &error), &error);
 	bench.expected = (struct expected *)calloc(bench.count, sizeof(*bench.expected));
 	if (bench.expected == NULL) {

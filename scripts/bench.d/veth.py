@@ -1,0 +1,188 @@
+"""A veth pair between two network namespaces, and what is measured on it. Runs as the first process of namespaces of its own:
+when it ends, however it ends, the kernel takes down all that it started. One line of JSON on standard output.
+
+usage: unshare --net --mount --pid --fork --kill-child --mount-proc python3 veth.py SETTINGS (JSON)
+"""
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+WORK = "/run/bench"
+SERVER = "10.53.255.53"
+SOURCES = "10.53.1.0/28"  # no address of this machine: its kernel takes no reply for its own
+KERNEL_SOURCE = "10.53.0.1"  # dnsperf's
+NAME = "www.lab.test"
+
+
+def run(command, **more):
+    done = subprocess.run(shlex.split(command), capture_output=True, text=True, **more)
+    if done.returncode != 0:
+        sys.exit(f"{command}: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
+    return done.stdout
+
+
+def in_server(command):
+    return run("ip netns exec server " + command)
+
+
+def make_pair():
+    run("mount -t sysfs none /sys")
+    run("mount -t tmpfs none /run")
+    os.makedirs("/run/netns")
+    os.makedirs(WORK)
+    run("ip link set lo up")
+    run("ip netns add server")
+    run("ip link add client type veth peer name server netns server")
+    for where, name, address in ((run, "client", KERNEL_SOURCE), (in_server, "server", SERVER)):
+        where(f"sysctl -qw net.ipv6.conf.{name}.disable_ipv6=1")
+        where(f"ethtool -K {name} tx off rx off tso off gso off gro off")
+        where(f"ip address add {address}/16 dev {name}")
+        where(f"ip link set {name} up")
+    in_server("ip link set lo up")
+    mac = re.search(r"link/ether (\S+)", in_server("ip -o link show server"))[1]
+    run(f"ip neighbour replace {SERVER} lladdr {mac} dev client nud permanent")
+    # Replies to tuples that the client's kernel doesn't know go to its MAC address without being asked for.
+    own = re.search(r"link/ether (\S+)", run("ip -o link show client"))[1]
+    for host in range(16):
+        in_server(f"ip neighbour replace 10.53.1.{host} lladdr {own} dev server nud permanent")
+    with open(WORK + "/queries", "w") as queries:
+        queries.write(f"{NAME} A\n")
+    return mac
+
+
+def start_nsd():
+    run(f"{TOP}/scripts/nsd-config {WORK}/nsd bench {SERVER}")
+    log = open(WORK + "/nsd.log", "w")
+    nsd = subprocess.Popen(["ip", "netns", "exec", "server", "nsd", "-d", "-c", WORK + "/nsd/nsd.conf"], stdout=log, stderr=log)
+    for _ in range(200):
+        if subprocess.run(["nsd-control", "-c", WORK + "/nsd/nsd.conf", "status"], capture_output=True).returncode == 0:
+            return nsd
+        time.sleep(0.05)
+    sys.exit("NSD does not start: " + open(WORK + "/nsd.log").read()[-300:])
+
+
+# What the server's namespace does with queries. As a sink it drops them before routing. dnsperf starts slowly, at 2,000 q/s, until
+# it has an answer: of its queries some are let through to NSD.
+def sink(on):
+    in_server("iptables -w -t raw -F PREROUTING")
+    if on:
+        in_server(f"iptables -w -t raw -A PREROUTING ! -s {KERNEL_SOURCE} -j DROP")
+        in_server("iptables -w -t raw -A PREROUTING -m limit --limit 100/second -j ACCEPT")
+        in_server("iptables -w -t raw -A PREROUTING -j DROP")
+
+
+def counter(name):
+    with open(f"/sys/class/net/client/statistics/{name}") as value:
+        return int(value.read())
+
+
+def cpu_of(pid):
+    """ns of CPU that a process and its children had, with the softirq work that the kernel did at its expense."""
+    total = 0
+    for process in [pid, *children(pid)]:
+        try:
+            for task in os.listdir(f"/proc/{process}/task"):
+                with open(f"/proc/{process}/task/{task}/schedstat") as times:
+                    total += int(times.read().split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return total
+
+
+def children(pid):
+    found = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children") as names:
+                for child in names.read().split():
+                    found += [int(child), *children(int(child))]
+    except (FileNotFoundError, ProcessLookupError):
+        pass
+    return found
+
+
+def look(pid):
+    return {"ns": time.monotonic_ns(), "sent": counter("tx_packets"), "answered": counter("rx_packets"), "cpu": cpu_of(pid)}
+
+
+def measure(command, seconds):
+    """Rates and CPU of a generator in the middle of its run, by the interface's counters whatever the generator says itself."""
+    subprocess.run(["ip", "link", "set", "client", "xdp", "off"], check=True)  # kxdpgun leaves its program behind
+    before = counter("tx_packets")
+    with open(WORK + "/generator.log", "w+") as log:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.monotonic() + 10
+            while counter("tx_packets") < before + 1000:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    sys.exit(f"{' '.join(command)} sends nothing: {log.read()[-400:]}")
+                time.sleep(0.01)
+            time.sleep(0.3)
+            first = look(process.pid)
+            time.sleep(seconds)
+            last = look(process.pid)
+            if process.poll() is not None:
+                log.seek(0)
+                sys.exit(f"{' '.join(command)} ended too early: {log.read()[-400:]}")
+            if command[0] == "dpdk-testpmd":
+                process.stdin.write(b"\n")
+            process.stdin.close()
+            process.wait(timeout=20)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+    passed = last["ns"] - first["ns"]
+    sent = last["sent"] - first["sent"]
+    return {"sent_qps": sent * 1e9 / passed, "answered_qps": (last["answered"] - first["answered"]) * 1e9 / passed,
+            "cpu_ns": (last["cpu"] - first["cpu"]) / max(sent, 1)}
+
+
+def commands(settings, mac, answers):
+    """{generator: command line}"""
+    seconds = str(settings["seconds"] + 1)
+    queries = WORK + "/queries"
+    kxdpgun = ["kxdpgun", "-t", str(int(settings["seconds"] + 1.5)), "-Q", "100000000", "-i", queries, "-I", "client", "-l", SOURCES, "-F", "1"]
+    # As many outstanding as brings most: few to a responder that answers, all it can have to one that doesn't.
+    dnsperf = ["dnsperf", "-s", SERVER, "-d", queries, "-l", seconds, "-t", "0.1", "-q", "1000" if answers else "65536"]
+    own = [settings["build"] + "/app/staleflow", "run", "--iface", "client", "-s", SERVER, "--mac", mac, "-d", queries, "-Q", "max",
+           "-l", seconds, "-a", SOURCES, "-t", "100ms"]
+    testpmd = ["dpdk-testpmd", "--no-huge", "--no-shconf", "-m", "256", "--no-pci", "--no-telemetry", "--lcores", "0@0,1@1"]
+    flood = ["--", "--forward-mode=txonly", "--txonly-multi-flow", "--txpkts=72", "--total-num-mbufs=16384", "--burst=32",
+             f"--eth-peer=0,{mac}", f"--tx-ip=10.53.1.1,{SERVER}"]
+    drivers = {"af_packet": "net_af_packet0,iface=client,qpairs=1,framecnt=8192,qdisc_bypass=1", "af_xdp": "net_af_xdp0,iface=client"}
+    found = {"kxdpgun, batches of 32": [*kxdpgun, "-b", "32", SERVER], "kxdpgun": [*kxdpgun, SERVER],
+             "dnsperf, 10 clients, 2 threads": [*dnsperf, "-c", "10", "-T", "2"]}
+    for driver, device in drivers.items():
+        for lcores, words in (("0@0,1@1", "1 lcore"), ("0@0,1@1,2@0", "2 lcores")):
+            found[f"Staleflow, {driver}, {words}"] = [*own, "--driver", driver, "--lcores", lcores]
+        if not answers:
+            found[f"testpmd txonly, {driver}"] = [*testpmd, f"--vdev={device}", *flood]
+    return found
+
+
+def main():
+    settings = json.loads(sys.argv[1])
+    mac = make_pair()
+    nsd = start_nsd()
+    result = {}
+    for setup in settings["setups"]:
+        sink(setup == "sink")
+        generators = commands(settings, mac, setup == "nsd")
+        lines = {name: [] for name in generators if re.search(settings["only"], name)}
+        for _ in range(settings["rounds"]):
+            for name, found in lines.items():
+                found.append(measure(generators[name], settings["seconds"]))
+        result[setup] = lines
+    nsd.kill()
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Over a veth pair: the most that generators send and get answered, and how evenly they send."""
+import json
+import os
+import re
+
+from harness import Bench, need, spread, summary
+
+# What a generator knows of a single query after it has sent it.
+TRACKED = {"kxdpgun": "nothing; replies are counted", "dnsperf": "id, send time", "testpmd": "nothing",
+           "Staleflow": "tuple, its reuse age, id, question, send time, outcome"}
+
+
+def inside(bench, script, settings, timeout=600):
+    """Run a script of this directory in namespaces of its own and return its line of JSON."""
+    need("unshare", "ip", "ethtool", "iptables", "nsd", "nsd-control")
+    enter = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid() != 0:
+        enter.append("--map-root-user")
+    bench.program("app/staleflow")
+    settings = {"build": os.path.realpath(bench.options.build), "only": "", **settings}
+    path = os.path.join(os.path.dirname(os.path.realpath(__file__)), script)
+    return Bench.line([*enter, "python3", "-B", path, json.dumps(settings)], timeout)
+
+
+def median(lines, key):
+    return summary([line[key] for line in lines])
+
+
+def wire(bench, setup, title):
+    need("kxdpgun", "dnsperf", "dpdk-testpmd")
+    seconds, rounds = max(1, bench.options.seconds), bench.options.rounds
+    lines = inside(bench, "veth.py", {"setups": [setup], "rounds": rounds, "seconds": seconds}, 60 + rounds * 60)[setup]
+    columns = [" |", "sent/s", "lowest-highest", "x kxdpgun", "x dnsperf", "CPU ns a query", "known of a query |"]
+    if setup == "nsd":
+        columns.insert(3, "answered/s")
+    table = bench.table("wire-" + setup, title, columns)
+    best = {tool: max(median(runs, "sent_qps")["median"] for name, runs in lines.items() if name.startswith(tool))
+            for tool in ("kxdpgun", "dnsperf")}
+    for name, runs in lines.items():
+        sent, answered, cpu = (median(runs, key) for key in ("sent_qps", "answered_qps", "cpu_ns"))
+        ratios = {tool: sent["median"] / rate for tool, rate in best.items()}
+        cells = [name, f"{sent['median']:,.0f}", spread(sent["rounds"], 0), f"{ratios['kxdpgun']:.2f}", f"{ratios['dnsperf']:.1f}",
+                 f"{cpu['median']:,.0f}", TRACKED[re.split("[ ,]", name)[0]]]
+        if setup == "nsd":
+            cells.insert(3, f"{answered['median']:,.0f}")
+        table.add(*cells)
+        bench.results.append({"bench": "wire-" + setup, "subject": name, "sent_qps": sent, "answered_qps": answered, "cpu_ns": cpu,
+                              "ratios": ratios})
+    bench.publish(table)
+
+
+def wire_sink(bench):
+    """a veth pair to a sink: Staleflow, kxdpgun, dnsperf and testpmd at their most"""
+    wire(bench, "sink", "wire: into a sink")
+
+
+def wire_nsd(bench):
+    """a veth pair to NSD: Staleflow, kxdpgun and dnsperf at their most"""
+    wire(bench, "nsd", "wire: to NSD")
+
+
+BENCHMARKS = {"wire-sink": wire_sink, "wire-nsd": wire_nsd}
