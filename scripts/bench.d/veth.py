@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import struct
 import subprocess
 import sys
 import time
@@ -167,10 +168,85 @@ def commands(settings, mac, answers):
     return found
 
 
-def main():
-    settings = json.loads(sys.argv[1])
-    mac = make_pair()
-    nsd = start_nsd()
+def arrivals(path):
+    """ns at which the frames of a pcap file came."""
+    with open(path, "rb") as capture:
+        content = capture.read()
+    stamps, place = [], 24
+    while place + 16 <= len(content):
+        seconds, fraction, length, _ = struct.unpack_from("<IIII", content, place)
+        stamps.append(seconds * 1_000_000_000 + fraction)
+        place += 16 + length
+    return stamps
+
+
+def percentiles(values):
+    values = sorted(values)
+    return {name: values[int(share * (len(values) - 1))]
+            for name, share in (("p1", .01), ("p10", .1), ("p50", .5), ("p90", .9), ("p99", .99), ("p99.9", .999), ("max", 1))}
+
+
+def evenness(stamps, rate):
+    """What bench_pace says of a ring, of a capture's time stamps; off the best fitting schedule, since none is known."""
+    gap = 1e9 / rate
+    gaps = [later - earlier for earlier, later in zip(stamps, stamps[1:])]
+    off = sorted((stamp - stamps[0]) - number * gap for number, stamp in enumerate(stamps))
+    run_length = longest = 1
+    for passed in gaps:
+        run_length = run_length + 1 if passed < gap / 10 else 1
+        longest = max(longest, run_length)
+    achieved = len(gaps) * 1e9 / (stamps[-1] - stamps[0])
+    return {"achieved_qps": achieved, "error": achieved / rate - 1, "longest_run": longest,
+            "gap": percentiles([passed / gap for passed in gaps]),
+            "off_schedule_us": percentiles([(value - off[len(off) // 2]) / 1e3 for value in off])}
+
+
+def capture(command, rate, seconds):
+    """How evenly a generator's frames come to the other end, in the middle of its run."""
+    subprocess.run(["ip", "link", "set", "client", "xdp", "off"], check=True)
+    path = WORK + "/frames.pcap"
+    with open(WORK + "/tcpdump.log", "w") as log:
+        tcpdump = subprocess.Popen(["ip", "netns", "exec", "server", "tcpdump", "-i", "server", "-B", "65536", "-s", "64", "-Z", "root",
+                                    "--time-stamp-precision=nano", "-w", path, "udp dst port 53"], stderr=log)
+    while "listening on" not in open(WORK + "/tcpdump.log").read():
+        time.sleep(0.02)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)}: {(done.stderr or done.stdout)[-400:]}")
+    time.sleep(0.2)
+    tcpdump.terminate()
+    tcpdump.wait()
+    stamps = arrivals(path)
+    first, last = stamps[0] + 300_000_000, stamps[0] + 300_000_000 + seconds * 1e9
+    return evenness([stamp for stamp in stamps if first <= stamp < last], rate)
+
+
+def paced(settings, mac, rate):
+    """{generator: command line} at a rate"""
+    seconds, queries = str(settings["seconds"] + 1), WORK + "/queries"
+    found = {f"Staleflow, {driver}": [settings["build"] + "/app/staleflow", "run", "--iface", "client", "-s", SERVER, "--mac", mac, "-d", queries,
+                                      "-Q", str(rate), "-l", seconds, "-a", SOURCES, "-t", "100ms", "--driver", driver, "--lcores", "0@0,1@1"]
+             for driver in ("af_packet", "af_xdp")}
+    found["kxdpgun"] = ["kxdpgun", "-t", str(int(settings["seconds"] + 1.5)), "-Q", str(rate), "-i", queries, "-I", "client", "-l", SOURCES,
+                        "-F", "1", SERVER]
+    found["dnsperf"] = ["dnsperf", "-s", SERVER, "-d", queries, "-l", seconds, "-t", "0.1", "-q", "65536", "-Q", str(rate)]
+    return found
+
+
+def pace(settings, mac):
+    sink(True)
+    result = {}
+    for rate in settings["rates"]:
+        generators = paced(settings, mac, rate)
+        lines = {name: [] for name in generators if re.search(settings["only"], name)}
+        for _ in range(settings["rounds"]):
+            for name, found in lines.items():
+                found.append(capture(generators[name], rate, settings["seconds"]))
+        result[rate] = lines
+    return result
+
+
+def most(settings, mac):
     result = {}
     for setup in settings["setups"]:
         sink(setup == "sink")
@@ -180,6 +256,14 @@ def main():
             for name, found in lines.items():
                 found.append(measure(generators[name], settings["seconds"]))
         result[setup] = lines
+    return result
+
+
+def main():
+    settings = json.loads(sys.argv[1])
+    mac = make_pair()
+    nsd = start_nsd()
+    result = pace(settings, mac) if "rates" in settings else most(settings, mac)
     nsd.kill()
     print(json.dumps(result))
 

@@ -27,6 +27,7 @@ struct bench {
 	uint64_t *stamps; // TSC of each frame's arrival
 	uint32_t queries, received;
 	unsigned longest_handover;
+	ns_t start; // the first query is due
 };
 
 static struct {
@@ -139,11 +140,12 @@ static void print(const struct bench *bench, const struct load_profile *profile)
 		values[i] = (double)(bench->stamps[i + 1] - bench->stamps[i]) * ns_per_cycle / gap;
 	}
 	print_percentiles("gap", values, count);
+	// Query i is due at start + i x gap, by the clock that the sender has too.
 	for (uint32_t i = 0; i < count; i++) {
-		// The first frame's place is where it was; a skip moves those after it.
-		values[i] =
-		        ((double)(bench->stamps[i + 1] - bench->stamps[0]) * ns_per_cycle - (i + 1) * gap) /
-		        1e3;
+		ns_t arrived =
+		        NS_PER_SEC + fixed_scale(bench->stamps[i] - bench->clock.start, bench->clock.ns);
+
+		values[i] = ((double)(arrived - bench->start) - i * gap) / 1e3;
 	}
 	print_percentiles("off_schedule_us", values, count);
 	printf("}\n");
@@ -245,7 +247,8 @@ int main(int count, char **arguments)
 	options.port = bench.rings.port;
 	bench.clock = bench_clock_start();
 	// Schedules begin when everybody runs.
-	options.start = bench_now(&bench.clock) + NS_PER_SEC;
+	bench.start = bench_now(&bench.clock) + NS_PER_SEC / 2;
+	options.start = bench.start;
 	check(worker_team_create(&bench.team, &options, &error), &error);
 	run(&bench);
 	print(&bench, &profile);
