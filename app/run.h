@@ -14,7 +14,7 @@ struct run_result {
 	bool interrupted;
 	bool oversubscribed;
 	unsigned lcores;      ///< that polled
-	uint64_t outstanding; ///< queries in flight at the end, counted slot by slot
+	uint64_t outstanding; ///< queries in flight at the end, counted entry by entry
 };
 
 /** Run in real time until the plan's end or a signal. Returns 0, or a negative errno when it could not start.

@@ -28,28 +28,35 @@ uint16_t dns_message_build(uint8_t *out, const uint8_t *name, size_t name_length
 uint32_t dns_message_sum(const uint8_t *data, size_t length);
 
 /**
- * Step over a question (QNAME uncompressed, QTYPE, QCLASS). Returns its octets, or 0 when it is cut,
- * compressed or its name longer than 255 octets.
+ * The octets of the question (QNAME uncompressed, QTYPE, QCLASS) that begins `at`, with `left` octets to the
+ * end of the message; 0 when it is cut, compressed or its name longer than 255 octets. Every reply passes
+ * here: so by hand and not by a cursor, which would keep a record of its failure at each label.
  */
-static inline uint16_t dns_question_take(struct cursor *cursor)
+static inline uint16_t dns_question_measure(const uint8_t *at, size_t left)
 {
-	size_t start = cursor->position;
+	size_t length = 0;
 
-	for (;;) {
-		uint8_t label = cursor_u8(cursor);
+	while (length < left && length < DNS_NAME_SIZE_MAX) {
+		uint8_t label = at[length++];
 
-		if (cursor->failed || label > DNS_LABEL_SIZE_MAX) {
+		if (label > DNS_LABEL_SIZE_MAX) {
 			return 0;
 		}
 		if (label == 0) {
-			break;
+			return left - length >= 4 ? (uint16_t)(length + 4) : 0;
 		}
-		cursor_take(cursor, label);
+		length += label;
 	}
-	if (cursor->position - start > DNS_NAME_SIZE_MAX || cursor_take(cursor, 4) == NULL) {
-		return 0;
-	}
-	return (uint16_t)(cursor->position - start);
+	return 0;
+}
+
+/** Step over a question. Returns its octets, or 0 as above, and then the cursor stays. */
+static inline uint16_t dns_question_take(struct cursor *cursor)
+{
+	uint16_t length = dns_question_measure(cursor->data + cursor->position, cursor_left(cursor));
+
+	cursor_take(cursor, length);
+	return length;
 }
 
 /** Step over a record's owner name, compressed or not. False when it is cut or has a label type of no use. */

@@ -2,6 +2,11 @@
 
 #include "message.h"
 
+static inline uint16_t word_at(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
 static bool find_nsid(const uint8_t *data, uint16_t length, struct dns_reply *out)
 {
 	struct cursor cursor = cursor_reader(data, length);
@@ -17,6 +22,22 @@ static bool find_nsid(const uint8_t *data, uint16_t length, struct dns_reply *ou
 		}
 	}
 	return !cursor.failed;
+}
+
+// The usual end of a message: an OPT record as its only record, with the octets that are left. False leaves
+// it to the walk, which finds out what else it is.
+static bool take_lone_opt(struct cursor *cursor, bool want_nsid, struct dns_reply *out, bool *whole)
+{
+	const uint8_t *at = cursor->data + cursor->position;
+	size_t left = cursor_left(cursor);
+
+	if (out->answers != 0 || out->authority != 0 || out->additional != 1 || left < DNS_OPT_SIZE ||
+	    at[0] != 0 || word_at(at + 1) != DNS_TYPE_OPT || left < DNS_OPT_SIZE + (size_t)word_at(at + 9)) {
+		return false;
+	}
+	out->rcode = (uint16_t)(at[5] << 4 | (out->flags & DNS_MASK_RCODE));
+	*whole = !want_nsid || find_nsid(at + DNS_OPT_SIZE, word_at(at + 9), out);
+	return true;
 }
 
 // One record of the additional section, or (`additional` false) one to step over. Returns false when it is
@@ -56,8 +77,11 @@ static bool walk_record(struct cursor *cursor, bool additional, bool want_nsid, 
 static bool walk_records(struct cursor *cursor, bool want_nsid, struct dns_reply *out)
 {
 	uint32_t others = (uint32_t)out->answers + out->authority;
-	bool seen_opt = false;
+	bool seen_opt = false, whole;
 
+	if (take_lone_opt(cursor, want_nsid, out, &whole)) {
+		return whole;
+	}
 	for (uint32_t i = 0; i < others + out->additional; i++) {
 		if (!walk_record(cursor, i >= others, want_nsid, &seen_opt, out)) {
 			// RFC 2181 9 wants whole records before TC, but not every server reads it: what came
@@ -78,12 +102,13 @@ enum dns_reply_status dns_reply_parse(const uint8_t *message, size_t length, boo
 	if (length < DNS_HEADER_SIZE) {
 		return DNS_REPLY_SHORT;
 	}
-	out->id = cursor_u16(&cursor);
-	out->flags = cursor_u16(&cursor);
-	questions = cursor_u16(&cursor);
-	out->answers = cursor_u16(&cursor);
-	out->authority = cursor_u16(&cursor);
-	out->additional = cursor_u16(&cursor);
+	cursor.position = DNS_HEADER_SIZE;
+	out->id = word_at(message);
+	out->flags = word_at(message + 2);
+	questions = word_at(message + 4);
+	out->answers = word_at(message + 6);
+	out->authority = word_at(message + 8);
+	out->additional = word_at(message + 10);
 	out->response = (out->flags & DNS_FLAG_RESPONSE) != 0;
 	out->truncated = (out->flags & DNS_FLAG_TRUNCATED) != 0;
 	out->rcode = out->flags & DNS_MASK_RCODE;

@@ -7,7 +7,7 @@
 // Most of the tuples that are used again have been so by then: clean ones are compared up to there.
 #define MOST_PROBED 0.9
 
-// In-flight slots keep send times in steps of this, and a frame that waits for the port gets a new one.
+// In-flight entries keep send times in steps of this, and a frame that waits for the port gets a new one.
 #define SAME_TIME NS_PER_US
 
 // Exhaustion shows by new tuples that fail later on, not by those of the first tenth of the run.

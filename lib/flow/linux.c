@@ -50,11 +50,6 @@ static void ephemeral_init(struct flow_picker *picker, const struct flow_policy_
 	ephemeral_choose(ephemeral);
 }
 
-static uint32_t ephemeral_ahead(const struct flow_picker *picker, unsigned distance)
-{
-	return flow_draws_ahead(&((const struct ephemeral *)picker)->draws, distance);
-}
-
 static bool ephemeral_next(struct flow_picker *picker, ns_t now, uint32_t *local)
 {
 	(void)now;
@@ -84,11 +79,31 @@ static void ephemeral_busy(struct flow_picker *picker, uint32_t local)
 	picker->proposal = ephemeral->stride < left ? local + ephemeral->stride : ephemeral->stride - left;
 }
 
+// While the search for a free port steps on, its end is not known.
+static unsigned ephemeral_upcoming(const struct flow_picker *picker, unsigned skip, uint32_t *tuples,
+                                   unsigned max)
+{
+	const struct ephemeral *ephemeral = (const struct ephemeral *)picker;
+
+	return ephemeral->stepping ? 0 : flow_draws_upcoming(&ephemeral->draws, picker, skip, tuples, max);
+}
+
+static void ephemeral_used_upcoming(struct flow_picker *picker, unsigned count)
+{
+	struct ephemeral *ephemeral = (struct ephemeral *)picker;
+
+	for (unsigned i = 0; i < count; i++) {
+		flow_draws_step(&ephemeral->draws, picker);
+	}
+	ephemeral_choose(ephemeral);
+}
+
 const struct flow_picker_operations flow_linux_operations = {
         .size = sizeof(struct ephemeral),
         .init = ephemeral_init,
         .next = ephemeral_next,
         .used = ephemeral_used,
         .busy = ephemeral_busy,
-        .ahead = ephemeral_ahead,
+        .upcoming = ephemeral_upcoming,
+        .used_upcoming = ephemeral_used_upcoming,
 };

@@ -106,11 +106,15 @@ ns_t flow_picker_ready_at(const struct flow_picker *picker)
 	return picker->operations->ready_at != NULL ? picker->operations->ready_at(picker) : 0;
 }
 
-bool flow_picker_ahead(const struct flow_picker *picker, unsigned distance, uint32_t *tuple)
+unsigned flow_picker_upcoming(const struct flow_picker *picker, unsigned skip, uint32_t *tuples, unsigned max)
 {
-	if (picker->operations->ahead == NULL) {
-		return false;
+	return picker->operations->upcoming != NULL ? picker->operations->upcoming(picker, skip, tuples, max)
+	                                            : 0;
+}
+
+void flow_picker_used_upcoming(struct flow_picker *picker, unsigned count)
+{
+	if (count > 0) {
+		picker->operations->used_upcoming(picker, count);
 	}
-	*tuple = picker->first + picker->operations->ahead(picker, distance);
-	return true;
 }

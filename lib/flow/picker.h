@@ -22,8 +22,10 @@ struct flow_picker_operations {
 	void (*busy)(struct flow_picker *picker, uint32_t local);
 	/** NULL: always at once. */
 	ns_t (*ready_at)(const struct flow_picker *picker);
-	/** The local that is proposed after `distance` uses. NULL: the policy can't tell. */
-	uint32_t (*ahead)(const struct flow_picker *picker, unsigned distance);
+	/** The tuples of the proposals after `skip` uses. NULL: the policy can't tell. */
+	unsigned (*upcoming)(const struct flow_picker *picker, unsigned skip, uint32_t *tuples, unsigned max);
+	/** The first `count` of them were sent. */
+	void (*used_upcoming)(struct flow_picker *picker, unsigned count);
 };
 
 struct flow_picker {
@@ -62,6 +64,15 @@ _Static_assert((FLOW_PICKER_AHEAD & (FLOW_PICKER_AHEAD - 1)) == 0, "places wrap 
 static inline uint32_t flow_draws_ahead(const struct flow_draws *draws, unsigned distance)
 {
 	return draws->locals[(draws->at + distance) & (FLOW_PICKER_AHEAD - 1)];
+}
+
+static inline unsigned flow_draws_upcoming(const struct flow_draws *draws, const struct flow_picker *picker,
+                                           unsigned skip, uint32_t *tuples, unsigned max)
+{
+	for (unsigned i = 0; i < max; i++) {
+		tuples[i] = picker->first + flow_draws_ahead(draws, skip + i);
+	}
+	return max;
 }
 
 /** The draw whose turn it is is done with: on to the next, and draw one more. */

@@ -12,15 +12,10 @@ static void uniform_init(struct flow_picker *picker, const struct flow_policy_op
 	flow_draws_init(&((struct uniform *)picker)->draws, picker, options->seed);
 }
 
-static uint32_t uniform_ahead(const struct flow_picker *picker, unsigned distance)
-{
-	return flow_draws_ahead(&((const struct uniform *)picker)->draws, distance);
-}
-
 static bool uniform_next(struct flow_picker *picker, ns_t now, uint32_t *local)
 {
 	(void)now;
-	*local = uniform_ahead(picker, 0);
+	*local = flow_draws_ahead(&((const struct uniform *)picker)->draws, 0);
 	return true;
 }
 
@@ -37,11 +32,25 @@ static void uniform_busy(struct flow_picker *picker, uint32_t local)
 	flow_draws_step(&((struct uniform *)picker)->draws, picker);
 }
 
+static unsigned uniform_upcoming(const struct flow_picker *picker, unsigned skip, uint32_t *tuples,
+                                 unsigned max)
+{
+	return flow_draws_upcoming(&((const struct uniform *)picker)->draws, picker, skip, tuples, max);
+}
+
+static void uniform_used_upcoming(struct flow_picker *picker, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		flow_draws_step(&((struct uniform *)picker)->draws, picker);
+	}
+}
+
 const struct flow_picker_operations flow_random_operations = {
         .size = sizeof(struct uniform),
         .init = uniform_init,
         .next = uniform_next,
         .used = uniform_used,
         .busy = uniform_busy,
-        .ahead = uniform_ahead,
+        .upcoming = uniform_upcoming,
+        .used_upcoming = uniform_used_upcoming,
 };

@@ -36,21 +36,24 @@ uint64_t flow_space_tuples(const struct flow_cohort_options *cohorts, unsigned c
 uint64_t flow_space_memory(const struct flow_cohort_options *cohorts, unsigned cohort_count)
 {
 	uint64_t tuples = flow_space_tuples(cohorts, cohort_count);
-	uint64_t addresses6 = 0, ranges = 0, blocks;
+	uint64_t addresses6 = 0, addresses4 = 0, ports = 0, ranges = 0, blocks;
 
 	for (unsigned i = 0; i < cohort_count; i++) {
 		ranges += cohorts[i].range_count;
 		if (cohorts[i].range_count > 0 && cohorts[i].ranges[0].first.family == ADDRESS_IPV6) {
 			addresses6 += cohort_addresses(&cohorts[i]);
+		} else {
+			addresses4 += cohort_addresses(&cohorts[i]);
 		}
+		ports += cohorts[i].ports.count;
 	}
 	if (tuples > FLOW_TUPLES_MAX) {
 		return UINT64_MAX;
 	}
 	blocks = 2 * ranges;
 	// No more port tables than blocks, and in practice one a cohort.
-	return tuples * sizeof(struct flow_tuple) + addresses6 * 16 +
-	       cohort_count * sizeof(struct flow_cohort) +
+	return tuples * sizeof(struct flow_tuple) + addresses6 * 16 + addresses4 * sizeof(uint32_t) +
+	       ports * sizeof(uint16_t) + cohort_count * sizeof(struct flow_cohort) +
 	       blocks * (sizeof(struct flow_block4) + sizeof(struct flow_block6) +
 	                 cohort_count * sizeof(struct flow_member)) +
 	       (blocks < cohort_count ? blocks : cohort_count) * FLOW_PORT_TABLE_SIZE;
@@ -168,6 +171,41 @@ static void number_tuples(struct flow_space *space)
 	space->firsts[space->workers * space->cohort_count] = number;
 }
 
+// What flow_cohort_source4() works out a source from. An index below 2^28 times the rounding error of the
+// factor, below address_count, stays below 2^56: so its quotient is exact.
+static int make_tables(struct flow_cohort *cohort, const struct flow_cohort_options *options)
+{
+	uint32_t count = 0;
+
+	cohort->address_factor = ((UINT64_C(1) << 56) + cohort->address_count - 1) / cohort->address_count;
+	cohort->ports = (uint16_t *)malloc(cohort->port_count * sizeof(*cohort->ports));
+	if (cohort->ports == NULL) {
+		return -ENOMEM;
+	}
+	for (uint32_t port = flow_ports_next(&options->ports, 1); port != 0;
+	     port = flow_ports_next(&options->ports, port + 1)) {
+		cohort->ports[count++] = (uint16_t)port;
+	}
+	cohort->ports_in_a_row = (uint32_t)(cohort->ports[count - 1] - cohort->ports[0]) == count - 1;
+	if (cohort->family != ADDRESS_IPV4) {
+		return 0;
+	}
+	cohort->addresses4 = (uint32_t *)malloc(cohort->address_count * sizeof(*cohort->addresses4));
+	if (cohort->addresses4 == NULL) {
+		return -ENOMEM;
+	}
+	count = 0;
+	for (unsigned r = 0; r < options->range_count; r++) {
+		uint32_t first;
+
+		memcpy(&first, options->ranges[r].first.bytes, sizeof(first));
+		for (uint64_t i = 0; i < options->ranges[r].count; i++) {
+			cohort->addresses4[count++] = htobe32(be32toh(first) + (uint32_t)i);
+		}
+	}
+	return 0;
+}
+
 static void fill_addresses6(struct flow_space *space, const struct flow_cohort_options *options, uint32_t row)
 {
 	for (unsigned r = 0; r < options->range_count; r++) {
@@ -276,6 +314,9 @@ static int allocate(struct flow_space *space, const struct flow_cohort_options *
 		struct flow_cohort *cohort = &space->cohorts[c];
 
 		fill_cohort(cohort, &cohorts[c], space->workers);
+		if (make_tables(cohort, &cohorts[c]) < 0) {
+			goto no_memory;
+		}
 		space->tuple_count += cohort->tuple_count;
 		if (cohort->family == ADDRESS_IPV6) {
 			cohort->address6_first = space->address6_count;
@@ -349,6 +390,10 @@ void flow_space_free(struct flow_space *space)
 	flow_pages_free(space->addresses6, space->address6_count * sizeof(*space->addresses6));
 	flow_pages_free(space->tuples, space->tuple_count * sizeof(*space->tuples));
 	free(space->firsts);
+	for (unsigned i = 0; space->cohorts != NULL && i < space->cohort_count; i++) {
+		free(space->cohorts[i].addresses4);
+		free(space->cohorts[i].ports);
+	}
 	free(space->cohorts);
 	free(space);
 }

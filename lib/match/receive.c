@@ -1,25 +1,42 @@
-#include "match/table.h"
+#include "past.h"
 
-#include "slot.h"
+// Entries of the log that are on their way into the cache while the head steps on.
+#define PREFETCH_AHEAD 32
 
-// FIFO entries whose slots are on their way into the cache while the head steps on.
-#define PREFETCH_AHEAD 24
+// A copy of an entry.
+struct seen {
+	uint64_t word;
+	uint32_t tuple;
+	uint32_t question;
+};
 
-// Whether a query read as `word` and `sequence` has left, so that its slot is RX's. When RX learnt of its
-// publication before it read the slot, what it read is final. When it learns now, TX may have changed the
-// slot in between: withdrawn the query (and given its sequence to another), or stamped it anew. TX's last
-// word comes before its publication, so reading the word once more tells; if it changed, the caller asks
-// again.
-static bool is_published(struct match_table *table, const struct match_slot *slot, uint64_t word,
-                         uint32_t sequence)
+// A consistent copy of an entry that TX may be writing, because the log came round or because its query is
+// being staged: read until the word stands still around the other two fields. TX clears the word before it
+// writes them.
+static inline struct seen entry_read(const struct match_entry *entry)
 {
-	if ((int32_t)(sequence - table->published_seen) < 0) {
+	struct seen seen;
+	uint64_t after;
+
+	do {
+		seen.word = atomic_load_explicit(&entry->word, memory_order_acquire);
+		seen.tuple = atomic_load_explicit(&entry->tuple, memory_order_relaxed);
+		seen.question = atomic_load_explicit(&entry->question, memory_order_relaxed);
+		atomic_thread_fence(memory_order_acquire);
+		after = atomic_load_explicit(&entry->word, memory_order_relaxed);
+	} while (seen.word != after);
+	return seen;
+}
+
+// Whether a query of this sequence is in flight as far as the order of sending tells: it has left, and the
+// head has not passed it, so its entry is RX's. TX's line is read only when what was known does not do.
+static inline bool is_between(struct match_table *table, uint32_t sequence, uint32_t head)
+{
+	if (sequence - head < table->published_seen - head) {
 		return true;
 	}
 	table->published_seen = atomic_load_explicit(&table->published, memory_order_acquire);
-	return (int32_t)(sequence - table->published_seen) < 0 &&
-	       atomic_load_explicit(&slot->word, memory_order_relaxed) == word &&
-	       atomic_load_explicit(&slot->sequence, memory_order_relaxed) == sequence;
+	return sequence - head < table->published_seen - head;
 }
 
 static inline uint64_t word_ended(uint64_t word, enum match_state state)
@@ -27,76 +44,111 @@ static inline uint64_t word_ended(uint64_t word, enum match_state state)
 	return (word & ~STATE_MASK) | (uint64_t)state;
 }
 
-static void slot_end(struct match_slot *slot, uint64_t word, enum match_state state)
+static void entry_end(struct match_table *table, struct match_entry *entry, const struct seen *seen,
+                      enum match_state state)
 {
-	atomic_store_explicit(&slot->word, word_ended(word, state), memory_order_release);
+	uint64_t word = word_ended(seen->word, state);
+
+	past_write(table, seen->tuple, word, seen->question);
+	atomic_store_explicit(&entry->word, word, memory_order_release);
 }
 
-// The first late reply of a lost query is counted, the next is a duplicate. The slot has been TX's since the
-// query was lost, and TX may be staging the next one in it: so the one locked instruction of this file, on a
-// path that few replies take. TX's plain stores need no care: they never build on the old word, and the
-// exchange fails once TX wrote.
-static bool slot_end_late(struct match_slot *slot, uint64_t word)
+// The first late reply of a lost query is counted, the next is a duplicate. The head has passed the entry, so
+// it is TX's, which may be staging another query there: so the one locked instruction of this file, on a path
+// that few replies take. TX's plain stores need no care: they never build on the old word, and the exchange
+// fails once TX wrote.
+static void entry_end_late(struct match_entry *entry, uint64_t word)
 {
-	return atomic_compare_exchange_strong_explicit(&slot->word, &word, word_ended(word, MATCH_LATE),
-	                                               memory_order_release, memory_order_relaxed);
+	(void)atomic_compare_exchange_strong_explicit(&entry->word, &word, word_ended(word, MATCH_LATE),
+	                                              memory_order_release, memory_order_relaxed);
+}
+
+static bool question_is_another(const struct match_question *question, uint32_t asked)
+{
+	return question->check != NULL &&
+	       (question->bytes == NULL ||
+	        !question->check(question->context, asked, question->bytes, question->length));
+}
+
+// What the table remembers of a query.
+struct found {
+	struct match_entry *entry; // NULL: nothing
+	struct seen seen;
+	bool published; // in flight as far as the order of sending tells
+};
+
+// Publication is looked up before the entry is read: then what is read of a published query is what TX wrote
+// last, and RX's.
+static inline struct found find(struct match_table *table, uint32_t tuple, uint16_t id)
+{
+	uint32_t sequence =
+	        atomic_load_explicit(&table->index[match_place(table, tuple, id)], memory_order_acquire);
+	struct found found = {.entry = &table->log[sequence & table->log_mask]};
+
+	found.published =
+	        is_between(table, sequence, atomic_load_explicit(&table->head, memory_order_relaxed));
+	found.seen = entry_read(found.entry);
+	// The place may be another id's, or the log came round since.
+	if (word_state(found.seen.word) == MATCH_FREE || word_id(found.seen.word) != id ||
+	    found.seen.tuple != tuple) {
+		found.entry = NULL;
+	}
+	return found;
 }
 
 enum match_result match_reply(struct match_table *table, uint32_t tuple, uint16_t id,
                               const struct match_question *question, bool end, ns_t now,
                               struct match_query *query)
 {
-	struct match_slot *slot = &table->slots[slot_number(table, tuple, id)];
-	uint32_t sequence, asked;
-	uint64_t word = slot_read(slot, &sequence, &asked);
-	enum match_state state = word_state(word);
+	struct found found = find(table, tuple, id);
 
-	if (state == MATCH_FREE || word_id(word) != id) {
+	if (found.entry == NULL) {
 		return MATCH_IS_UNEXPECTED;
 	}
-	query_from(query, tuple, word, asked, now);
-	if (question->check != NULL &&
-	    (question->bytes == NULL ||
-	     !question->check(question->context, asked, question->bytes, question->length))) {
+	query_from(query, tuple, found.seen.word, found.seen.question, now);
+	if (question_is_another(question, found.seen.question)) {
 		return MATCH_IS_MISMATCH;
 	}
-	if (state == MATCH_LOST) {
-		// TX took the slot for its next query meanwhile: the late reply is one all the same, and
-		// nothing is left to mark.
+	switch (word_state(found.seen.word)) {
+	case MATCH_SENT:
+		if (!found.published) {
+			return MATCH_IS_EARLY;
+		}
 		if (end) {
-			(void)slot_end_late(slot, word);
+			entry_end(table, found.entry, &found.seen, MATCH_ANSWERED);
+		}
+		return MATCH_IS_ANSWER;
+	case MATCH_LOST:
+		// TX may have taken the entry for another query meanwhile: the late reply is one all the
+		// same, and nothing is left to mark.
+		if (end) {
+			entry_end_late(found.entry, found.seen.word);
 		}
 		return MATCH_IS_LATE;
-	}
-	if (state != MATCH_SENT) {
+	default:
 		return MATCH_IS_DUPLICATE;
 	}
-	if (!is_published(table, slot, word, sequence)) {
-		return MATCH_IS_EARLY;
-	}
-	if (end) {
-		slot_end(slot, word, MATCH_ANSWERED);
-	}
-	return MATCH_IS_ANSWER;
 }
 
 // The id of the only query staged or in flight on a tuple; -1 when there is none or several. A query being
 // staged counts: the error may be about it, and match_reply will call it early.
 static int only_query(const struct match_table *table, uint32_t tuple)
 {
-	const struct match_slot *slot = &table->slots[slot_number(table, tuple, 0)];
+	uint64_t place = match_place(table, tuple, 0);
 	int found = -1;
 
 	for (uint32_t i = 0; i < UINT32_C(1) << table->depth_shift; i++) {
-		uint64_t word = atomic_load_explicit(&slot[i].word, memory_order_acquire);
+		uint32_t sequence = atomic_load_explicit(&table->index[place + i], memory_order_acquire);
+		struct seen seen = entry_read(&table->log[sequence & table->log_mask]);
 
-		if (word_state(word) != MATCH_SENT) {
+		if (word_state(seen.word) != MATCH_SENT || seen.tuple != tuple ||
+		    match_place(table, tuple, word_id(seen.word)) != place + i) {
 			continue;
 		}
 		if (found >= 0) {
 			return -1;
 		}
-		found = word_id(word);
+		found = word_id(seen.word);
 	}
 	return found;
 }
@@ -106,7 +158,6 @@ enum match_result match_refuse(struct match_table *table, uint32_t tuple, int id
 {
 	static const struct match_question any = {.check = NULL};
 	enum match_result result;
-	struct match_slot *slot;
 
 	if (id < 0) {
 		id = only_query(table, tuple);
@@ -116,35 +167,32 @@ enum match_result match_refuse(struct match_table *table, uint32_t tuple, int id
 	}
 	result = match_reply(table, tuple, (uint16_t)id, &any, false, now, query);
 	if (result == MATCH_IS_ANSWER) {
-		slot = &table->slots[slot_number(table, tuple, (uint16_t)id)];
-		slot_end(slot, atomic_load_explicit(&slot->word, memory_order_relaxed), MATCH_REFUSED);
+		struct found found = find(table, tuple, (uint16_t)id);
+
+		entry_end(table, found.entry, &found.seen, MATCH_REFUSED);
 	}
 	return result;
 }
 
-// Step the FIFO's head over queries that have ended (answered, or answered and the slot used again) to the
-// oldest in flight, whose slot and word it gives; NULL without one. Each entry is stepped over once in its
-// life. TX's line is read only when all that was known to be published is done with.
-static struct match_slot *oldest_in_flight(struct match_table *table, uint32_t *head, uint64_t *word)
+// Step the log's head over queries that have ended to the oldest in flight; false without one. Each entry is
+// stepped over once in its life. TX's line is read only when all that was known to be published is done with.
+static bool oldest_in_flight(struct match_table *table, uint32_t *head, struct match_entry **out,
+                             uint64_t *word)
 {
 	for (;; (*head)++) {
-		struct match_slot *slot;
+		struct match_entry *entry = &table->log[*head & table->log_mask];
 
 		if (*head == table->published_seen) {
 			table->published_seen = atomic_load_explicit(&table->published, memory_order_acquire);
 			if (*head == table->published_seen) {
-				return NULL;
+				return false;
 			}
 		}
-		if (table->published_seen - *head > PREFETCH_AHEAD) {
-			__builtin_prefetch(
-			        &table->slots[table->fifo[(*head + PREFETCH_AHEAD) & table->fifo_mask]], 1);
-		}
-		slot = &table->slots[table->fifo[*head & table->fifo_mask]];
-		*word = atomic_load_explicit(&slot->word, memory_order_acquire);
-		if (word_state(*word) == MATCH_SENT &&
-		    atomic_load_explicit(&slot->sequence, memory_order_relaxed) == *head) {
-			return slot;
+		__builtin_prefetch(&table->log[(*head + PREFETCH_AHEAD) & table->log_mask], 1);
+		*word = atomic_load_explicit(&entry->word, memory_order_relaxed);
+		if (word_state(*word) == MATCH_SENT) {
+			*out = entry;
+			return true;
 		}
 	}
 }
@@ -160,21 +208,16 @@ static void head_advance(struct match_table *table, uint32_t head)
 unsigned match_expire(struct match_table *table, ns_t now, struct match_query *lost, unsigned max)
 {
 	uint32_t head = atomic_load_explicit(&table->head, memory_order_relaxed);
+	struct match_entry *entry;
 	unsigned count = 0;
+	struct seen seen;
 
-	while (count < max) {
-		uint64_t word;
-		struct match_slot *slot = oldest_in_flight(table, &head, &word);
-		uint32_t tuple;
-
-		if (slot == NULL || word_age(word, now) < table->timeout) {
-			break;
-		}
-		tuple = table->first_tuple +
-		        (uint32_t)((uint64_t)(slot - table->slots) >> table->depth_shift);
-		query_from(&lost[count++], tuple, word,
-		           atomic_load_explicit(&slot->question, memory_order_relaxed), now);
-		slot_end(slot, word, MATCH_LOST);
+	while (count < max && oldest_in_flight(table, &head, &entry, &seen.word) &&
+	       word_age(seen.word, now) >= table->timeout) {
+		seen.tuple = atomic_load_explicit(&entry->tuple, memory_order_relaxed);
+		seen.question = atomic_load_explicit(&entry->question, memory_order_relaxed);
+		query_from(&lost[count++], seen.tuple, seen.word, seen.question, now);
+		entry_end(table, entry, &seen, MATCH_LOST);
 		head++;
 	}
 	head_advance(table, head);
@@ -184,9 +227,10 @@ unsigned match_expire(struct match_table *table, ns_t now, struct match_query *l
 ns_t match_next_expiry(struct match_table *table, ns_t now)
 {
 	uint32_t head = atomic_load_explicit(&table->head, memory_order_relaxed);
+	struct match_entry *entry;
 	uint64_t word;
-	struct match_slot *slot = oldest_in_flight(table, &head, &word);
+	bool found = oldest_in_flight(table, &head, &entry, &word);
 
 	head_advance(table, head);
-	return slot != NULL ? word_sent_at(word, now) + table->timeout : NS_NEVER;
+	return found ? word_sent_at(word, now) + table->timeout : NS_NEVER;
 }

@@ -1,65 +1,63 @@
-#include "match/table.h"
+#include "match/send.h"
 
-#include "slot.h"
+// Up to this depth it costs little to count a tuple's queries in flight.
+#define DEPTH_TO_COUNT 4
 
-// Up to this depth a tuple's slots share a cache line, and counting them costs nothing.
-#define DEPTH_OF_LINE 4
-
-_Static_assert(DEPTH_OF_LINE * sizeof(struct match_slot) <= 64, "slots of a line");
-
-static bool fifo_is_full(struct match_table *table)
+// Whether the query that stands at a place has ended, or is none of this place's any more. Acquire: RX is
+// done with what it read of it.
+static bool place_is_free(const struct match_table *table, uint64_t place)
 {
-	if (table->tail - table->head_seen <= table->fifo_mask) {
-		return false;
+	uint32_t sequence = atomic_load_explicit(&table->index[place], memory_order_relaxed);
+	const struct match_entry *entry = &table->log[sequence & table->log_mask];
+	uint64_t word;
+
+	if (sequence - table->head_seen >= table->tail - table->head_seen) {
+		return true;
 	}
-	table->head_seen = atomic_load_explicit(&table->head, memory_order_acquire);
-	return table->tail - table->head_seen > table->fifo_mask;
-}
-
-// Acquire: RX is done with what it read of the query before.
-static inline bool slot_is_free(const struct match_slot *slot)
-{
-	return word_state(atomic_load_explicit(&slot->word, memory_order_acquire)) != MATCH_SENT;
+	word = atomic_load_explicit(&entry->word, memory_order_acquire);
+	return word_state(word) != MATCH_SENT ||
+	       match_place(table, atomic_load_explicit(&entry->tuple, memory_order_relaxed), word_id(word)) !=
+	               place;
 }
 
 static uint32_t tuple_in_flight(const struct match_table *table, uint32_t tuple)
 {
-	const struct match_slot *slot = &table->slots[slot_number(table, tuple, 0)];
+	uint64_t place = match_place(table, tuple, 0);
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < UINT32_C(1) << table->depth_shift; i++) {
-		count += word_state(atomic_load_explicit(&slot[i].word, memory_order_acquire)) == MATCH_SENT;
+		count += !place_is_free(table, place + i);
 	}
 	return count;
 }
 
-// The next query finds a slot without a search in all but a failing network: ids count up, so the slot tried
-// first is the one that was used longest ago (which also keeps late replies recognisable longest). A limit
-// below the depth must not cost a count of the whole tuple a query: where the slots share a cache line they
-// are counted, else only `limit` slots of them are used, so no more can be in flight. Probing ends after
-// MATCH_PROBES, so a tuple full of lost queries costs a bounded time a query due; the first slot tried is the
-// first to expire, so no tuple stays blocked that way.
-static __attribute__((noinline)) enum match_room search(struct match_table *table, uint32_t tuple,
-                                                        uint32_t limit, uint16_t *id)
+// The next query finds a place without a search in all but a failing network: ids count up, so the place
+// tried first is the one that was used longest ago (which also keeps late replies recognisable longest). A
+// limit below the depth must not cost a count of the whole tuple a query: where there are few places they are
+// counted, else only `limit` of them are used, so no more can be in flight. Probing ends after MATCH_PROBES,
+// so a tuple full of lost queries costs a bounded time a query due; the first place tried is the first to
+// expire, so no tuple stays blocked that way.
+enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id)
 {
 	uint32_t depth = UINT32_C(1) << table->depth_shift;
 	uint32_t usable = limit > 0 && limit < depth ? limit : depth;
 	uint16_t candidate = *id;
 
-	if (usable < depth && depth <= DEPTH_OF_LINE) {
+	table->head_seen = atomic_load_explicit(&table->head, memory_order_acquire);
+	if (table->tail - table->head_seen > table->log_mask) {
+		return MATCH_TABLE_FULL;
+	}
+	if (usable < depth && depth <= DEPTH_TO_COUNT) {
 		if (tuple_in_flight(table, tuple) >= limit) {
 			return MATCH_TUPLE_FULL;
 		}
 		usable = depth;
 	}
 	for (uint32_t i = 0; i < usable && i < MATCH_PROBES; i++, candidate++) {
-		const struct match_slot *slot;
-
 		if ((candidate & (depth - 1)) >= usable) {
 			candidate = (uint16_t)((candidate | (depth - 1)) + 1);
 		}
-		slot = &table->slots[slot_number(table, tuple, candidate)];
-		if (slot_is_free(slot)) {
+		if (place_is_free(table, match_place(table, tuple, candidate))) {
 			*id = candidate;
 			return MATCH_ROOM;
 		}
@@ -67,45 +65,15 @@ static __attribute__((noinline)) enum match_room search(struct match_table *tabl
 	return MATCH_TUPLE_FULL;
 }
 
-enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id)
-{
-	if (fifo_is_full(table)) {
-		return MATCH_TABLE_FULL;
-	}
-	if (limit == 0 && slot_is_free(&table->slots[slot_number(table, tuple, *id)])) {
-		return MATCH_ROOM;
-	}
-	return search(table, tuple, limit, id);
-}
-
-void match_stage(struct match_table *table, uint32_t tuple, uint16_t id, uint16_t age_class,
-                 uint32_t question, ns_t now)
-{
-	uint64_t number = slot_number(table, tuple, id);
-	struct match_slot *slot = &table->slots[number];
-
-	// The state goes last and with release: whoever sees MATCH_SENT sees this query's sequence and
-	// question. It is cleared first, and the fence keeps that order: whoever sees a part of this query
-	// sees that the one before has gone (slot_read).
-	atomic_store_explicit(&slot->word, 0, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&slot->sequence, table->tail, memory_order_relaxed);
-	atomic_store_explicit(&slot->question, question, memory_order_relaxed);
-	atomic_store_explicit(&slot->word, word_make(now, id, age_class, MATCH_SENT), memory_order_release);
-	table->fifo[table->tail & table->fifo_mask] = (uint32_t)number;
-	table->tail++;
-}
-
 struct match_query match_staged_query(const struct match_table *table, uint32_t k, ns_t now)
 {
 	uint32_t sequence = atomic_load_explicit(&table->published, memory_order_relaxed) + k;
-	uint32_t number = table->fifo[sequence & table->fifo_mask];
-	const struct match_slot *slot = &table->slots[number];
+	const struct match_entry *entry = &table->log[sequence & table->log_mask];
 	struct match_query query;
 
-	query_from(&query, table->first_tuple + (number >> table->depth_shift),
-	           atomic_load_explicit(&slot->word, memory_order_relaxed),
-	           atomic_load_explicit(&slot->question, memory_order_relaxed), now);
+	query_from(&query, atomic_load_explicit(&entry->tuple, memory_order_relaxed),
+	           atomic_load_explicit(&entry->word, memory_order_relaxed),
+	           atomic_load_explicit(&entry->question, memory_order_relaxed), now);
 	return query;
 }
 
@@ -114,19 +82,12 @@ void match_restamp(struct match_table *table, uint32_t k, ns_t now)
 	uint32_t sequence = atomic_load_explicit(&table->published, memory_order_relaxed) + k;
 
 	for (; sequence != table->tail; sequence++) {
-		struct match_slot *slot = &table->slots[table->fifo[sequence & table->fifo_mask]];
-		uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+		struct match_entry *entry = &table->log[sequence & table->log_mask];
+		uint64_t word = atomic_load_explicit(&entry->word, memory_order_relaxed);
 
 		word = word_make(now, 0, 0, MATCH_FREE) | (word & ((UINT64_C(1) << TIME_SHIFT) - 1));
-		atomic_store_explicit(&slot->word, word, memory_order_release);
+		atomic_store_explicit(&entry->word, word, memory_order_release);
 	}
-}
-
-void match_publish(struct match_table *table, uint32_t count)
-{
-	uint32_t published = atomic_load_explicit(&table->published, memory_order_relaxed);
-
-	atomic_store_explicit(&table->published, published + count, memory_order_release);
 }
 
 void match_withdraw(struct match_table *table)
@@ -134,9 +95,7 @@ void match_withdraw(struct match_table *table)
 	uint32_t published = atomic_load_explicit(&table->published, memory_order_relaxed);
 
 	for (uint32_t sequence = published; sequence != table->tail; sequence++) {
-		struct match_slot *slot = &table->slots[table->fifo[sequence & table->fifo_mask]];
-
-		atomic_store_explicit(&slot->word, 0, memory_order_release);
+		atomic_store_explicit(&table->log[sequence & table->log_mask].word, 0, memory_order_release);
 	}
 	table->tail = published;
 }

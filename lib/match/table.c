@@ -7,10 +7,13 @@
 #include <sys/mman.h>
 
 #include "base/fixed.h"
-#include "slot.h"
+#include "past.h"
 
 // Every run passes the wrap of sequences early, as Linux's jiffies do.
 #define FIRST_SEQUENCE (UINT32_MAX - 4095)
+
+// At low rates memory is no concern, and late replies are told apart for longer.
+#define CAPACITY_LEAST 65536
 
 uint32_t match_depth(double rate, ns_t timeout, uint32_t tuples, bool random, uint32_t limit)
 {
@@ -33,17 +36,17 @@ uint32_t match_depth(double rate, ns_t timeout, uint32_t tuples, bool random, ui
 
 uint32_t match_capacity(double rate, ns_t timeout)
 {
-	double need = rate * ns_to_seconds(timeout) * 1.125 + 1024;
+	double need = rate * ns_to_seconds(timeout) * 1.25 + 1024;
 
-	if (need > (double)MATCH_CAPACITY_MAX) {
-		need = (double)MATCH_CAPACITY_MAX;
-	}
-	return (uint32_t)fixed_power_of_two((uint64_t)need);
+	need = need < CAPACITY_LEAST ? CAPACITY_LEAST : need;
+	return need > (double)MATCH_CAPACITY_MAX ? MATCH_CAPACITY_MAX
+	                                         : (uint32_t)fixed_power_of_two((uint64_t)need);
 }
 
-uint64_t match_table_memory(uint32_t tuples, uint32_t depth, uint32_t capacity)
+uint64_t match_table_memory(uint64_t tuples, uint32_t depth, uint32_t capacity, bool remember)
 {
-	return (uint64_t)tuples * depth * sizeof(struct match_slot) + (uint64_t)capacity * sizeof(uint32_t);
+	return tuples * depth * (sizeof(uint32_t) + (remember ? sizeof(struct match_past) : 0)) +
+	       (uint64_t)capacity * sizeof(struct match_entry);
 }
 
 static void *map_zeroed(size_t size)
@@ -54,12 +57,20 @@ static void *map_zeroed(size_t size)
 	if (memory == MAP_FAILED) {
 		return NULL;
 	}
-	// A random tuple costs one TLB miss a page: with 2 MiB pages the table's translations fit the TLB.
+	// A random tuple costs one TLB miss a page: with 2 MiB pages the index's translations fit the TLB.
 	(void)madvise(memory, size, MADV_HUGEPAGE);
 #ifdef MADV_POPULATE_WRITE
 	(void)madvise(memory, size, MADV_POPULATE_WRITE); // now, so that the data path never faults
 #endif
 	return memory;
+}
+
+static int error_no_memory(struct error *error, uint32_t tuples, uint32_t depth)
+{
+	return error_set(error, -ENOMEM,
+	                 "no memory for %" PRIu32 " tuples x %" PRIu32 " queries in flight; use fewer "
+	                 "tuples, a lower rate or a shorter timeout",
+	                 tuples, depth);
 }
 
 int match_table_init(struct match_table *table, uint32_t first, uint32_t count, uint32_t depth,
@@ -79,8 +90,8 @@ int match_table_init(struct match_table *table, uint32_t first, uint32_t count, 
 		                 "a timeout of %.3f s is out of range; allowed is up to %.0f s",
 		                 ns_to_seconds(timeout), ns_to_seconds(MATCH_TIMEOUT_MAX));
 	}
-	table->slot_count = (uint64_t)count * depth;
-	if (table->slot_count > UINT32_MAX) {
+	table->place_count = (uint64_t)count * depth;
+	if (table->place_count > UINT32_MAX) {
 		return error_set(error, -EINVAL,
 		                 "%" PRIu32 " tuples with %" PRIu32
 		                 " queries in flight each are more than 2^32; "
@@ -89,18 +100,17 @@ int match_table_init(struct match_table *table, uint32_t first, uint32_t count, 
 	}
 	table->first_tuple = first;
 	table->tuple_count = count;
-	table->depth_shift = (uint8_t)fixed_log2(depth);
-	table->fifo_mask = capacity - 1;
+	table->depth_shift = fixed_log2(depth);
+	table->log_mask = capacity - 1;
 	table->timeout = timeout;
-	table->slots = (struct match_slot *)map_zeroed(table->slot_count * sizeof(struct match_slot));
-	table->fifo = (uint32_t *)map_zeroed((size_t)capacity * sizeof(uint32_t));
-	if (table->slots == NULL || table->fifo == NULL) {
+	table->log = (struct match_entry *)map_zeroed((size_t)capacity * sizeof(*table->log));
+	table->index = (_Atomic uint32_t *)map_zeroed(table->place_count * sizeof(*table->index));
+	if (table->log == NULL || table->index == NULL) {
 		match_table_release(table);
-		return error_set(error, -ENOMEM,
-		                 "no memory for %" PRIu32 " tuples x %" PRIu32
-		                 " queries in flight; use fewer "
-		                 "tuples, a lower rate or a shorter timeout",
-		                 count, depth);
+		return error_no_memory(error, count, depth);
+	}
+	for (uint64_t i = 0; i < table->place_count; i++) {
+		atomic_init(&table->index[i], FIRST_SEQUENCE - 1); // its entry is empty
 	}
 	table->tail = FIRST_SEQUENCE;
 	table->head_seen = FIRST_SEQUENCE;
@@ -110,16 +120,29 @@ int match_table_init(struct match_table *table, uint32_t first, uint32_t count, 
 	return 0;
 }
 
+int match_table_remember(struct match_table *table, struct error *error)
+{
+	table->past = (struct match_past *)map_zeroed(table->place_count * sizeof(*table->past));
+	return table->past != NULL
+	               ? 0
+	               : error_no_memory(error, table->tuple_count, UINT32_C(1) << table->depth_shift);
+}
+
+static void unmap(void *memory, size_t size)
+{
+	if (memory != NULL) {
+		munmap(memory, size);
+	}
+}
+
 void match_table_release(struct match_table *table)
 {
-	if (table->slots != NULL) {
-		munmap(table->slots, table->slot_count * sizeof(struct match_slot));
-	}
-	if (table->fifo != NULL) {
-		munmap(table->fifo, ((size_t)table->fifo_mask + 1) * sizeof(uint32_t));
-	}
-	table->slots = NULL;
-	table->fifo = NULL;
+	unmap(table->log, ((size_t)table->log_mask + 1) * sizeof(*table->log));
+	unmap((void *)(uintptr_t)table->index, table->place_count * sizeof(*table->index));
+	unmap(table->past, table->place_count * sizeof(*table->past));
+	table->log = NULL;
+	table->index = NULL;
+	table->past = NULL;
 }
 
 uint64_t match_outstanding(const struct match_table *table)
@@ -127,12 +150,10 @@ uint64_t match_outstanding(const struct match_table *table)
 	uint32_t published = atomic_load_explicit(&table->published, memory_order_acquire);
 	uint64_t count = 0;
 
-	for (uint64_t i = 0; i < table->slot_count; i++) {
-		const struct match_slot *slot = &table->slots[i];
-
-		count += word_state(atomic_load_explicit(&slot->word, memory_order_relaxed)) == MATCH_SENT &&
-		         (int32_t)(atomic_load_explicit(&slot->sequence, memory_order_relaxed) - published) <
-		                 0;
+	for (uint32_t sequence = atomic_load_explicit(&table->head, memory_order_acquire);
+	     sequence != published; sequence++) {
+		count += word_state(atomic_load_explicit(&table->log[sequence & table->log_mask].word,
+		                                         memory_order_relaxed)) == MATCH_SENT;
 	}
 	return count;
 }

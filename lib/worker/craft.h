@@ -17,6 +17,11 @@ struct worker_query {
 	uint32_t question;
 };
 
+static inline struct packet_payload worker_payload(const struct dns_query *query)
+{
+	return (struct packet_payload){.wire = query->wire, .length = query->length, .sum = query->sum};
+}
+
 static inline struct packet_source worker_source(const struct flow_space *space, uint32_t tuple,
                                                  uint8_t family)
 {
@@ -42,7 +47,7 @@ static inline uint16_t worker_craft(uint8_t *frame, const struct packet_header *
 {
 	bool generated = queries->generated != DNS_GENERATED_NONE;
 	const struct dns_query *wire = &queries->queries[generated ? 0 : query->question];
-	struct packet_payload payload = {.wire = wire->wire, .length = wire->length, .sum = wire->sum};
+	struct packet_payload payload = worker_payload(wire);
 	struct packet_source source = worker_source(space, query->tuple, header->family);
 	uint32_t label_sum = 0;
 

@@ -5,8 +5,12 @@
 
 #include "neighbour.h"
 
-// The path of a reply: classify() parses the frame and finds its tuple, while the in-flight slot comes to the
-// cache; settle() looks it up and ends its query. Whatever a frame turns out to be, it is counted once.
+// The path of a reply: classify() parses the frame and finds its tuple, while the query's place in the index
+// comes to the cache; look_ahead() has its entry and its tuple's books come; settle() ends the query. Each is
+// a loop over the burst. Whatever a frame turns out to be, it is counted once.
+
+// Arrivals whose entries are on their way into the cache while one is settled.
+#define SETTLE_AHEAD 12
 
 // A first query has no query before it: it missed none.
 #define FIRST_REST (NS_NEVER / 2)
@@ -376,10 +380,21 @@ static void retry_early(struct worker_receiver *receiver)
 	receiver->early_count = kept;
 }
 
+// Second pass: the place in the index has come, and says where the query's entry is.
+static void look_ahead(const struct worker_receiver *receiver, const struct arrival *arrival)
+{
+	if (arrival->view.kind == PACKET_UDP) {
+		match_prefetch_entry(link_of(receiver, arrival->tuple)->table, arrival->tuple,
+		                     arrival->reply.id);
+	}
+}
+
 static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received,
                          ns_t now)
 {
 	struct arrival arrivals[WORKER_RECEIVE_BURST];
+	struct rte_mbuf *done[WORKER_RECEIVE_BURST];
+	unsigned known = 0, done_count = 0;
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < received; i++) {
@@ -387,22 +402,27 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 4], void *));
 		}
 		bytes += mbufs[i]->pkt_len;
-		arrivals[i].mbuf = mbufs[i];
-		if (!classify(receiver, &arrivals[i], now)) {
-			arrivals[i].mbuf = NULL;
-			rte_pktmbuf_free(mbufs[i]);
+		arrivals[known].mbuf = mbufs[i];
+		if (classify(receiver, &arrivals[known], now)) {
+			known++;
+		} else {
+			done[done_count++] = mbufs[i];
 		}
 	}
-	for (unsigned i = 0; i < received; i++) {
-		if (arrivals[i].mbuf == NULL) {
-			continue;
+	for (unsigned i = 0; i < known && i < SETTLE_AHEAD; i++) {
+		look_ahead(receiver, &arrivals[i]);
+	}
+	for (unsigned i = 0; i < known; i++) {
+		if (i + SETTLE_AHEAD < known) {
+			look_ahead(receiver, &arrivals[i + SETTLE_AHEAD]);
 		}
 		if (settle(receiver, &arrivals[i], now)) {
-			rte_pktmbuf_free(arrivals[i].mbuf);
+			done[done_count++] = arrivals[i].mbuf;
 		} else {
 			put_aside(receiver, arrivals[i].mbuf, now);
 		}
 	}
+	rte_pktmbuf_free_bulk(done, done_count);
 	receiver->stats->counters[STATS_RECEIVED] += received;
 	receiver->stats->counters[STATS_RECEIVED_BYTES] += bytes;
 }
@@ -414,7 +434,7 @@ static void keep_loss(struct worker_receiver *receiver, const struct worker_link
 	struct match_query before;
 
 	if (match_predecessor(link->table, lost, now, &before)) {
-		// A slot keeps its time modulo 1099 s; the age class of the lost query says how long ago that
+		// An entry keeps its time modulo 1099 s; the age class of the lost query says how long ago that
 		// was.
 		while (before.id == (uint16_t)(lost->id - 1) && before.sent_at > MATCH_TIME_SPAN &&
 		       lost->sent_at - before.sent_at < stats_age_low(lost->age_class)) {
@@ -434,6 +454,9 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 		number = match_expire(link->table, now, lost, WORKER_RECEIVE_BURST);
 		for (unsigned i = 0; i < number; i++) {
 			prefetch_books(receiver, lost[i].tuple);
+		}
+		for (unsigned i = 0; i < number; i++) {
+			flow_spells_prefetch(receiver->spells, &receiver->ledger[lost[i].tuple]);
 		}
 		for (unsigned i = 0; i < number; i++) {
 			struct flow_answered *record = &receiver->ledger[lost[i].tuple];

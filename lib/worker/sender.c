@@ -1,16 +1,15 @@
-#include "worker/sender.h"
+#include "sending.h"
 
 #include <rte_ethdev.h>
 #include <string.h>
 
-#include "craft.h"
 #include "load/window.h"
 
-// The path of a query: due() says how many, choose() picks cohort, tuple and id, craft() writes the frame,
-// match_stage() puts the query into the in-flight table, send_pending() hands the burst to the port,
-// account() counts what the port accepted and publishes it. Three lines of memory are a query's own: its
-// tuple's record, its source and its slot. look_ahead() has them on their way half a burst before the query
-// is due.
+// The path of a query: due() says how many, sender_choose() (choose.c) picks cohort, tuple and id and books
+// the query in the ledger and in the in-flight table, sender_craft() (write.c) writes the frames,
+// send_pending() hands them to the port, account() counts what the port accepted and publishes it. Each is a
+// loop over the burst. Three lines of memory are a query's own, its tuple's record, its place in the index
+// and its source; all are on their way a burst before it is chosen.
 
 // Take what was due before the end and will not be sent.
 static uint64_t leave_out(struct load_pacer *pacer, ns_t end)
@@ -103,184 +102,24 @@ static unsigned due(struct worker_sender *sender, ns_t now)
 	                     : (unsigned)room;
 }
 
-// A query that is due but can't be sent is counted once, however often it is tried.
-static void throttle(struct worker_sender *sender, enum stats_sender_counter counter)
-{
-	if (!sender->blocked) {
-		sender->blocked = true;
-		stats_add(&sender->stats->counters[counter], 1);
-	}
-}
-
-// The cohort whose turn it is. One that has finished passes its turns; one that has no tuple right now keeps
-// its turn, so that the shares stay exact: the query waits, and the pacer counts what that costs.
-static uint32_t next_cohort(struct worker_sender *sender)
-{
-	uint32_t cohort = flow_mixer_next(&sender->mixer);
-
-	while (cohort != FLOW_MIXER_NONE && sender->cohorts[cohort].done) {
-		flow_mixer_pass(&sender->mixer);
-		cohort = flow_mixer_next(&sender->mixer);
-	}
-	return cohort;
-}
-
-// The next query as the trace has it. False: its tuple is full.
-static bool choose_by_trace(struct worker_sender *sender, struct worker_pending *pending)
-{
-	enum match_room room;
-
-	pending->tuple = sender->steps[sender->step].tuple;
-	pending->cohort = (uint16_t)flow_space_cohort_of(sender->space, pending->tuple);
-	pending->id = sender->ledger[pending->tuple].next_id;
-	room = match_reserve(sender->table, pending->tuple, sender->cohorts[pending->cohort].in_flight_limit,
-	                     &pending->id);
-	if (room != MATCH_ROOM) {
-		throttle(sender, room == MATCH_TABLE_FULL ? STATS_THROTTLED_TABLE : STATS_THROTTLED_FLIGHT);
-	}
-	return room == MATCH_ROOM;
-}
-
-// The next query's cohort, tuple and id. False: nothing can be sent now.
-static bool choose(struct worker_sender *sender, ns_t now, struct worker_pending *pending)
-{
-	enum stats_sender_counter reason = STATS_THROTTLED_TUPLE;
-	struct worker_cohort *cohort;
-	uint32_t chosen;
-
-	if (sender->steps != NULL) {
-		return choose_by_trace(sender, pending);
-	}
-	chosen = next_cohort(sender);
-	if (chosen == FLOW_MIXER_NONE) {
-		atomic_store_explicit(&sender->state, WORKER_FINISHED, memory_order_release);
-		return false;
-	}
-	cohort = &sender->cohorts[chosen];
-	pending->cohort = (uint16_t)chosen;
-	for (unsigned tries = 0; tries < WORKER_TUPLE_TRIES; tries++) {
-		enum match_room room;
-
-		if (!flow_picker_next(cohort->picker, now, &pending->tuple)) {
-			if (flow_picker_ready_at(cohort->picker) == NS_NEVER) {
-				cohort->done = true;
-				return choose(sender, now, pending);
-			}
-			break;
-		}
-		pending->id = sender->ledger[pending->tuple].next_id;
-		room = match_reserve(sender->table, pending->tuple, cohort->in_flight_limit, &pending->id);
-		if (room == MATCH_ROOM) {
-			return true;
-		}
-		if (room == MATCH_TABLE_FULL) {
-			reason = STATS_THROTTLED_TABLE;
-			break;
-		}
-		reason = STATS_THROTTLED_FLIGHT;
-		flow_picker_busy(cohort->picker, pending->tuple);
-	}
-	throttle(sender, reason);
-	return false;
-}
-
-// A frame comes from its pool as it was freed: one segment, one reference. A driver may have moved its data
-// (virtio does).
-static void frame_prepare(struct rte_mbuf *frame, uint32_t length, const struct packet_offload *offload)
-{
-	frame->data_off = RTE_PKTMBUF_HEADROOM;
-	frame->data_len = (uint16_t)length;
-	frame->pkt_len = length;
-	frame->ol_flags = offload->flags;
-	if (offload->flags != 0) {
-		frame->l2_len = offload->l2_length;
-		frame->l3_len = offload->l3_length;
-	}
-}
-
-// Write the frames of pending[]. A pass of its own, with a copy of the header: the compiler keeps what a copy
-// says in registers, while it reads the sender's again after each octet that is written to a frame.
-static void craft(struct worker_sender *sender, unsigned count)
-{
-	const struct packet_header header = *sender->header;
-	bool resident = sender->resident;
-
-	for (unsigned i = 0; i < count; i++) {
-		struct worker_pending *pending = &sender->pending[i];
-		struct worker_query query = {pending->tuple, pending->id, pending->question};
-		uint8_t *bytes = (uint8_t *)sender->frames[i]->buf_addr + RTE_PKTMBUF_HEADROOM;
-
-		pending->length =
-		        worker_craft(bytes, &header, sender->space, sender->queries, &query, resident);
-		frame_prepare(sender->frames[i], pending->length, &header.offload);
-	}
-}
-
-static uint32_t next_question(struct worker_sender *sender)
-{
-	uint32_t question = sender->question;
-
-	if (sender->steps != NULL) {
-		return sender->steps[sender->step].question;
-	}
-	sender->question += sender->question_stride;
-	if (sender->queries->generated == DNS_GENERATED_NONE && sender->question >= sender->queries->count) {
-		sender->question -= sender->queries->count;
-		if (sender->question >= sender->queries->count) {
-			sender->question =
-			        sender->number % sender->queries->count; // fewer lines than senders
-		}
-	}
-	return question;
-}
-
-// The query of this cohort that is WORKER_AHEAD away: its record is in the cache by now, and says which slot
-// it will take.
-static void look_ahead(const struct worker_sender *sender, const struct flow_picker *picker)
-{
-	uint32_t tuple;
-
-	if (flow_picker_ahead(picker, WORKER_AHEAD, &tuple)) {
-		flow_space_prefetch(sender->space, tuple);
-		match_prefetch(sender->table, tuple, sender->ledger[tuple].next_id);
-	}
-}
-
-// The chosen query is used: in the in-flight table, in its tuple's record, in the policy and in the schedule.
-static void take(struct worker_sender *sender, struct worker_pending *pending, ns_t now)
-{
-	struct flow_picker *picker = sender->cohorts[pending->cohort].picker;
-	struct flow_sent *record = &sender->ledger[pending->tuple];
-
-	pending->last_sent = record->last_sent;
-	pending->age_class =
-	        record->last_sent == 0 ? STATS_AGE_FIRST : stats_age_class(now - record->last_sent);
-	pending->question = next_question(sender);
-	match_stage(sender->table, pending->tuple, pending->id, pending->age_class, pending->question, now);
-	record->last_sent = now;
-	record->sent++;
-	record->next_id = (uint16_t)(pending->id + 1);
-	sender->blocked = false;
-	if (sender->steps != NULL) {
-		sender->step++;
-		return;
-	}
-	flow_picker_used(picker, pending->tuple, now);
-	flow_mixer_take(&sender->mixer);
-	look_ahead(sender, picker);
-}
-
 // `count` of the deadlines that were announced are met.
 static void keep_pace(struct worker_sender *sender, unsigned count, ns_t now)
 {
 	ns_t late[WORKER_BURST];
 
-	if (!sender->paced && sender->steps == NULL) {
+	if (sender->steps != NULL) {
+		for (unsigned i = 0; i < count; i++) {
+			late[i] = now - sender->steps[sender->step - count + i].due;
+		}
+	} else if (!sender->paced) {
 		return;
-	}
-	for (unsigned i = 0; i < count; i++) {
-		late[i] = now - (sender->steps != NULL ? sender->steps[sender->step - count + i].due
-		                                       : load_pacer_take(&sender->pacer));
+	} else if (load_pacer_take_unlimited(&sender->pacer, count)) {
+		stats_histogram_add_zeroes(&sender->stats->pacing, count);
+		return;
+	} else {
+		for (unsigned i = 0; i < count; i++) {
+			late[i] = now - load_pacer_take(&sender->pacer);
+		}
 	}
 	stats_histogram_add_all(&sender->stats->pacing, late, count);
 }
@@ -289,18 +128,15 @@ static void keep_pace(struct worker_sender *sender, unsigned count, ns_t now)
 // room.
 static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 {
-	unsigned made = 0;
+	unsigned made;
 
 	if (rte_mempool_get_bulk(sender->pool, (void **)sender->frames, count) != 0) {
-		throttle(sender, STATS_THROTTLED_MEMORY);
+		sender_throttle(sender, STATS_THROTTLED_MEMORY);
 		return;
 	}
-	while (made < count && choose(sender, now, &sender->pending[made])) {
-		take(sender, &sender->pending[made], now);
-		made++;
-	}
+	made = sender_choose(sender, count, now);
 	keep_pace(sender, made, now);
-	craft(sender, made);
+	sender_craft(sender, made);
 	if (made < count) {
 		rte_mempool_put_bulk(sender->pool, (void **)&sender->frames[made], count - made);
 	}
@@ -309,7 +145,7 @@ static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 }
 
 // The port took the first `count` pending frames: count them, then publish, so that no outcome is counted
-// before its query. RX files outcomes under the send time that slots keep, so the interval is that one's.
+// before its query. RX files outcomes under the send time that entries keep, so the interval is that one's.
 static void account(struct worker_sender *sender, unsigned count, ns_t now)
 {
 	struct stats_sender *stats = sender->stats;
@@ -424,7 +260,7 @@ unsigned worker_sender_step(struct worker_sender *sender, ns_t now)
 	return sender->pending_count > 0 ? send_pending(sender, now) : 0;
 }
 
-// When the cohort whose turn it is may send again; a query that waits for a slot waits for the receiver,
+// When the cohort whose turn it is may send again; a query that waits for a place waits for the receiver,
 // which knows when.
 static ns_t blocked_until(const struct worker_sender *sender)
 {

@@ -52,7 +52,7 @@ static uint32_t table_depth(const struct worker_team_options *options, const str
 	uint32_t depth =
 	        steps->depth > 0 ? (uint32_t)fixed_power_of_two(steps->depth + 1) : policies_depth(options);
 
-	// The query before a lost one is found in its slot: it must not be used again within a timeout.
+	// The query before a lost one is found at its place: it must not be used again within a timeout.
 	depth = options->capture != NULL ? 2 * depth : depth;
 	return depth > MATCH_DEPTH_MAX ? MATCH_DEPTH_MAX : depth;
 }
@@ -94,8 +94,9 @@ int worker_team_memory(const struct worker_team_options *options, struct worker_
 	}
 	out->space = flow_space_memory(options->cohorts, options->cohort_count);
 	out->ledger = flow_ledger_memory(tuples) + flow_spells_memory(tuples);
-	out->tables = tuples * table_depth(options, &no_trace) * sizeof(struct match_slot) +
-	              (uint64_t)options->senders * table_capacity(options, &no_trace) * sizeof(uint32_t);
+	out->tables =
+	        match_table_memory(tuples, table_depth(options, &no_trace), 0, options->capture != NULL) +
+	        options->senders * match_table_memory(0, 0, table_capacity(options, &no_trace), false);
 	for (unsigned i = 0; i < options->cohort_count; i++) {
 		out->pickers += flow_picker_memory(options->cohorts[i].policy.kind,
 		                                   (uint32_t)flow_space_tuples(&options->cohorts[i], 1));
@@ -135,19 +136,6 @@ static int make_cohorts(struct worker_team *team, const struct worker_team_optio
 	return flow_mixer_init(&sender->mixer, shares, options->cohort_count, error);
 }
 
-static void fill_template(struct rte_mempool *pool, void *opaque, void *object, unsigned index)
-{
-	static const struct packet_source nowhere;
-	const struct worker_sender *sender = (const struct worker_sender *)opaque;
-	const struct dns_query *query = &sender->queries->queries[0];
-	struct packet_payload payload = {.wire = query->wire, .length = query->length, .sum = query->sum};
-	struct rte_mbuf *mbuf = (struct rte_mbuf *)object;
-
-	(void)pool;
-	(void)index;
-	packet_craft((uint8_t *)mbuf->buf_addr + RTE_PKTMBUF_HEADROOM, sender->header, &nowhere, &payload, 0);
-}
-
 static int make_sender(struct worker_team *team, const struct worker_team_options *options, unsigned number,
                        uint32_t depth, struct error *error)
 {
@@ -159,6 +147,9 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 	int rc = match_table_init(&team->tables[number], first, end - first, depth,
 	                          table_capacity(options, &team->steps), options->timeouts[0], error);
 
+	if (rc == 0 && options->capture != NULL) {
+		rc = match_table_remember(&team->tables[number], error);
+	}
 	if (rc == 0) {
 		rc = stats_sender_init(&team->sender_stats[number], &team->shape, error);
 	}
@@ -185,18 +176,15 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 	sender->query_limit = query_limit == UINT64_MAX
 	                              ? UINT64_MAX
 	                              : load_window_share(query_limit, number, options->senders);
-	sender->question =
+	sender->first_question =
 	        options->queries->generated != DNS_GENERATED_NONE ? number : number % options->queries->count;
+	sender->question = sender->first_question;
 	sender->question_stride = options->senders;
 	sender->end = options->duration == NS_NEVER ? NS_NEVER : options->start + options->duration;
 	sender->patience = options->patience;
 	sender->completed = &team->receiver.links[number].completed;
 	sender->stop = &team->stop;
-	// With one message for all queries the pool's frames keep it, and a query is a patch of what varies.
-	sender->resident = options->queries->count == 1;
-	if (sender->resident) {
-		rte_mempool_obj_iter(sender->pool, fill_template, sender);
-	}
+	worker_sender_prepare_frames(sender);
 	if (options->trace != NULL) {
 		sender->steps = team->steps.steps + team->steps.firsts[number];
 		sender->step_count = team->steps.firsts[number + 1] - team->steps.firsts[number];

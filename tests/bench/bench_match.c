@@ -15,7 +15,7 @@
 #include "base/fixed.h"
 #include "base/random.h"
 #include "base/units.h"
-#include "match/table.h"
+#include "match/send.h"
 
 #define SMALLEST    16
 #define LARGEST     24

@@ -1,7 +1,9 @@
 // Replies a second that one RX lcore takes: from frame to outcome, as the number of queries in flight grows.
-// A sender fills its in-flight table over a ring; replies to what it sent come back in the order of sending,
-// or in a random one, and the receiver's steps are timed, by the CPU time of the thread. Prints one line of
-// JSON; the arguments are name=value.
+// A sender fills its in-flight table over a ring; replies to what it sent come back, and the receiver's steps
+// are timed, by the CPU time of the thread. The order is "sequential" (tuples go round, replies come in the
+// order of sending), "random" (tuples at random, replies in the order of sending) or "shuffled" (any query of
+// those in flight may be answered next, however long ago it was sent). Prints one line of JSON; the arguments
+// are name=value.
 
 #include <rte_eal.h>
 #include <rte_eth_ring.h>
@@ -162,18 +164,19 @@ static void run(struct bench *bench, struct random *random)
 	double ns[ROUNDS];
 	uint8_t model[256];
 	uint16_t length = make_model(bench, model);
-	bool is_random = strcmp(settings.order, "random") == 0;
+	bool is_shuffled = strcmp(settings.order, "shuffled") == 0;
+	const struct match_table *table = &bench->team->tables[0];
 	struct stats_snapshot snapshot;
 	struct error error = {0};
 
 	fill(bench, 0, bench->count);
-	if (is_random) {
+	if (is_shuffled) {
 		shuffle(bench, 0, bench->count, random);
 	}
 	for (unsigned round = 0; round <= settings.rounds; round++) { // the first warms up
 		ns[round > 0 ? round - 1 : 0] = take_replies(bench, model, length);
 		fill(bench, bench->next, settings.replies);
-		if (is_random) {
+		if (is_shuffled) {
 			shuffle(bench, bench->next, settings.replies, random);
 		}
 		bench->next = (bench->next + settings.replies) & (bench->count - 1);
@@ -190,8 +193,8 @@ static void run(struct bench *bench, struct random *random)
 	       settings.order, bench->count, settings.rounds, ns[settings.rounds / 2], ns[0],
 	       ns[settings.rounds - 1], 1e9 / ns[settings.rounds / 2],
 	       (unsigned long long)snapshot.total.answered, (unsigned long long)snapshot.total.lost,
-	       ((double)bench->team->tables[0].slot_count * sizeof(struct match_slot) +
-	        ((double)bench->team->tables[0].fifo_mask + 1) * sizeof(uint32_t)) /
+	       (double)match_table_memory(table->tuple_count, UINT32_C(1) << table->depth_shift,
+	                                  table->log_mask + 1, false) /
 	               bench->count);
 	if (snapshot.total.answered != (uint64_t)settings.replies * (settings.rounds + 1)) {
 		fprintf(stderr, "bench_receive: not every reply was an answer\n");
@@ -276,6 +279,11 @@ int main(int count, char **arguments)
 		                "to %d",
 		                BATCH, ROUNDS),
 		      &error);
+	}
+	if (strcmp(settings.order, "random") == 0) {
+		cohort.policy.kind = FLOW_POLICY_RANDOM;
+	} else if (strcmp(settings.order, "sequential") != 0 && strcmp(settings.order, "shuffled") != 0) {
+		check(error_set(&error, -EINVAL, "order is sequential, random or shuffled"), &error);
 	}
 	bench.count = UINT32_C(1) << settings.in_flight_log2;
 	tuples = bench.count / DEPTH;

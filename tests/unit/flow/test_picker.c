@@ -30,6 +30,61 @@ static void sequential_policy_goes_round_the_space(void **state)
 	world_free(&world);
 }
 
+// Two pickers of one seed: one is asked tuple by tuple, the other takes what it told beforehand.
+static void upcoming_is_what_asking_one_by_one_gives(void **state)
+{
+	static const enum flow_policy kinds[] = {FLOW_POLICY_SEQUENTIAL, FLOW_POLICY_RANDOM, FLOW_POLICY_LINUX};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+		const struct flow_policy_options options = {.kind = kinds[k], .seed = 7};
+		struct world one, many;
+		uint32_t local, tuples[FLOW_PICKER_AHEAD], later[FLOW_PICKER_AHEAD];
+
+		world_make(&one, &options, 29, 1);
+		world_make(&many, &options, 29, 1);
+		for (unsigned round = 0; round < 500; round++) {
+			unsigned skip = (unsigned)random_below(&one.random, FLOW_PICKER_AHEAD);
+			unsigned count = (unsigned)random_below(&one.random, FLOW_PICKER_AHEAD + 1 - skip);
+			unsigned known = flow_picker_upcoming(many.picker, 0, tuples, FLOW_PICKER_AHEAD);
+
+			assert_int_equal(known, FLOW_PICKER_AHEAD);
+			assert_int_equal(flow_picker_upcoming(many.picker, skip, later, count), count);
+			assert_memory_equal(later, tuples + skip, count * sizeof(*later));
+			for (unsigned i = 0; i < count; i++) {
+				assert_true(world_next(&one, &local));
+				assert_int_equal(one.first + local, tuples[i]);
+				world_use(&one, local);
+			}
+			flow_picker_used_upcoming(many.picker, count);
+		}
+		// A full tuple in between: both go on alike.
+		assert_true(world_next(&one, &local));
+		assert_true(flow_picker_next(many.picker, many.now, &tuples[0]));
+		assert_int_equal(one.first + local, tuples[0]);
+		world_busy(&one, local);
+		flow_picker_busy(many.picker, tuples[0]);
+		assert_true(world_next(&one, &local));
+		assert_true(flow_picker_next(many.picker, many.now, &tuples[0]));
+		assert_int_equal(one.first + local, tuples[0]);
+		world_free(&one);
+		world_free(&many);
+	}
+}
+
+static void a_policy_that_depends_on_time_tells_nothing_beforehand(void **state)
+{
+	const struct flow_policy_options options = {.kind = FLOW_POLICY_FRESH, .reuse_low = NS_PER_SEC};
+	struct world world;
+	uint32_t tuples[4];
+
+	(void)state;
+	world_make(&world, &options, 29, 1);
+	assert_int_equal(flow_picker_upcoming(world.picker, 0, tuples, 4), 0);
+	flow_picker_used_upcoming(world.picker, 0);
+	world_free(&world);
+}
+
 // Chi-square of `draws` over `bins`, minus its mean, in standard deviations.
 static double chi_square_excess(const uint32_t *counts, uint32_t bins, uint64_t draws)
 {
@@ -259,6 +314,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(sequential_policy_goes_round_the_space),
+	        cmocka_unit_test(upcoming_is_what_asking_one_by_one_gives),
+	        cmocka_unit_test(a_policy_that_depends_on_time_tells_nothing_beforehand),
 	        cmocka_unit_test(random_policy_is_uniform),
 	        cmocka_unit_test(linux_policy_is_uniform),
 	        cmocka_unit_test(same_seed_draws_the_same_tuples),

@@ -61,6 +61,14 @@ static void check_space(const struct flow_space *space)
 				assert_int_equal(lookup(space, &address, source.port), number);
 				assert_int_equal(flow_space_cohort_of(space, number), c);
 				assert_int_equal(source.cohort, c);
+				if (source.family == ADDRESS_IPV4) {
+					uint32_t worked_out;
+					uint16_t port;
+
+					flow_cohort_source4(&space->cohorts[c], w, number, &worked_out, &port);
+					assert_memory_equal(&worked_out, source.address, 4);
+					assert_int_equal(port, source.port);
+				}
 				assert_int_equal(flow_space_worker_of(space, number), w);
 				assert_true(flow_space_owns(space, &address));
 			}

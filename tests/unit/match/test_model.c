@@ -1,5 +1,5 @@
-// The table against a naive model: a list of all queries ever staged, and who holds each slot. Random
-// operations with faults.
+// The table against a naive model: a list of all queries ever staged, and who holds each place of
+// the index. Random operations with faults.
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 #include "base/random.h"
-#include "match/table.h"
+#include "match/send.h"
 
 #define OPERATIONS 1000000
 #define FIRST      64
@@ -34,7 +34,8 @@ struct model {
 	struct random random;
 	struct model_query *queries;
 	size_t count, published, expired; // of queries; those below `expired` are done with
-	struct model_query *slots[TUPLES][DEPTH];
+	size_t high;                      // the largest count that was: what was staged, withdrawn or not
+	struct model_query *places[TUPLES][DEPTH];
 	uint16_t next_id[TUPLES];
 	ns_t now;
 	uint64_t sent, ended, results[MATCH_IS_EARLY + 1];
@@ -42,7 +43,7 @@ struct model {
 
 static struct model_query **holder(struct model *model, uint32_t tuple, uint16_t id)
 {
-	return &model->slots[tuple - FIRST][id % DEPTH];
+	return &model->places[tuple - FIRST][id % DEPTH];
 }
 
 static void stage_some(struct model *model)
@@ -84,6 +85,7 @@ static void stage_some(struct model *model)
 		                                                    false};
 		*holder(model, FIRST + tuple, id) = &model->queries[model->count];
 		model->count++;
+		model->high = model->high > model->count ? model->high : model->count;
 		model->next_id[tuple] = (uint16_t)(id + 1);
 	}
 }
@@ -137,6 +139,12 @@ static void compare(const struct match_query *query, const struct model_query *w
 	assert_int_equal(query->sent_at, wanted->sent_at);
 }
 
+// The log came round since.
+static bool is_forgotten(const struct model *model, const struct model_query *query)
+{
+	return (size_t)(query - model->queries) + CAPACITY < model->high;
+}
+
 // A reply to one of the last queries: the first, a second, a spoofed id, question or tuple.
 static void reply_some(struct model *model)
 {
@@ -158,7 +166,7 @@ static void reply_some(struct model *model)
 	target.question += fault == 3;
 	question.context = &target.question;
 	wanted = *holder(model, target.tuple, target.id);
-	if (wanted == NULL || wanted->id != target.id) {
+	if (wanted == NULL || wanted->id != target.id || is_forgotten(model, wanted)) {
 		expected = MATCH_IS_UNEXPECTED;
 	} else if (wanted->question != target.question) {
 		expected = MATCH_IS_MISMATCH;

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "match/table.h"
+#include "match/send.h"
 
 #define TIMEOUT (100 * MATCH_TIME_UNIT)
 
@@ -34,7 +34,8 @@ static void table_open(uint32_t depth)
 	struct error error = {0};
 
 	memset(&table, 0, sizeof(table));
-	assert_int_equal(match_table_init(&table, 10, 4, depth, 1024, TIMEOUT, &error), 0);
+	assert_int_equal(match_table_init(&table, 10, 4, depth, 16, TIMEOUT, &error), 0);
+	assert_int_equal(match_table_remember(&table, &error), 0);
 }
 
 static void the_first_loss_of_a_row_has_the_last_answered_query(void **state)
@@ -93,11 +94,35 @@ static void twice_the_depth_in_flight_keeps_the_predecessor(void **state)
 	assert_int_equal(match_expire(&table, start + MATCH_TIME_UNIT + TIMEOUT, lost, 8), 1);
 	assert_true(match_predecessor(&table, &lost[0], start + MATCH_TIME_UNIT + TIMEOUT, &before));
 	assert_int_equal(before.id, 0);
-	// A slot that was used again is not taken for the predecessor.
+	// A place that was used again is not taken for the predecessor, once that query has ended.
 	for (uint16_t id = 5; id <= 8; id++) {
 		send(12, id, start + TIMEOUT);
 	}
+	assert_true(match_predecessor(&table, &lost[0], start + TIMEOUT, &before));
+	answer(12, 8, start + TIMEOUT + 1);
 	assert_false(match_predecessor(&table, &lost[0], start + TIMEOUT, &before));
+	match_table_release(&table);
+}
+
+static void a_predecessor_is_known_long_after_the_log_came_round(void **state)
+{
+	struct match_query lost, before;
+	const ns_t start = MATCH_TIME_UNIT, later = start + 300 * NS_PER_SEC;
+
+	(void)state;
+	table_open(4);
+	send(12, 0, start);
+	answer(12, 0, start + 1);
+	for (uint16_t id = 0; id < 100; id++) {
+		send(13, id, start + TIMEOUT);
+		answer(13, id, start + TIMEOUT);
+		assert_int_equal(match_expire(&table, start + TIMEOUT, &lost, 1), 0);
+	}
+	send(12, 1, later);
+	assert_int_equal(match_expire(&table, later + TIMEOUT, &lost, 1), 1);
+	assert_true(match_predecessor(&table, &lost, later + TIMEOUT, &before));
+	assert_int_equal(before.id, 0);
+	assert_true(before.sent_at == start);
 	match_table_release(&table);
 }
 
@@ -107,6 +132,7 @@ int main(void)
 	        cmocka_unit_test(the_first_loss_of_a_row_has_the_last_answered_query),
 	        cmocka_unit_test(a_first_use_has_no_predecessor),
 	        cmocka_unit_test(twice_the_depth_in_flight_keeps_the_predecessor),
+	        cmocka_unit_test(a_predecessor_is_known_long_after_the_log_came_round),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "match/table.h"
+#include "match/send.h"
 
 #define TIMEOUT (1 * NS_PER_SEC)
 #define FIRST   1000
@@ -110,7 +110,7 @@ static void an_answer_after_the_loss_is_late_once(void **state)
 	match_table_release(&table);
 }
 
-static void a_late_reply_of_an_earlier_id_never_ends_the_query_in_its_slot(void **state)
+static void a_late_reply_of_an_earlier_id_never_ends_the_query_in_its_place(void **state)
 {
 	struct match_table table = table_of(1, 2, 8);
 	struct match_query query, lost[2];
@@ -246,7 +246,7 @@ static void restamped_queries_expire_by_their_new_time(void **state)
 	match_table_release(&table);
 }
 
-static void a_tuple_is_full_when_every_slot_is_in_flight(void **state)
+static void a_tuple_is_full_when_every_place_is_in_flight(void **state)
 {
 	struct match_table table = table_of(2, 8, 64);
 	struct match_query query;
@@ -262,7 +262,7 @@ static void a_tuple_is_full_when_every_slot_is_in_flight(void **state)
 	assert_int_equal(reply(&table, FIRST, 65535, 5, &query), MATCH_IS_ANSWER);
 	id = 5;
 	assert_int_equal(match_reserve(&table, FIRST, 0, &id), MATCH_ROOM);
-	assert_int_equal(id, 7); // the only free slot
+	assert_int_equal(id, 7); // the only free place
 	match_table_release(&table);
 }
 
@@ -307,7 +307,7 @@ static void never_more_in_flight_than_the_limit(void **state)
 					match_publish(&table, 1);
 					id = (uint16_t)(next + 1);
 				} else {
-					// With up to MATCH_PROBES slots to look at, full means full.
+					// With up to MATCH_PROBES places to look at, full means full.
 					assert_true(match_outstanding(&table) == most || most > MATCH_PROBES);
 				}
 				assert_true(match_outstanding(&table) <= most);
@@ -320,7 +320,7 @@ static void never_more_in_flight_than_the_limit(void **state)
 	}
 }
 
-static void a_full_fifo_holds_the_sender_back_until_the_head_moves(void **state)
+static void a_full_log_holds_the_sender_back_until_the_head_moves(void **state)
 {
 	struct match_table table = table_of(64, 2, 8);
 	struct match_query query, lost[8];
@@ -368,14 +368,13 @@ static void queries_expire_in_the_order_of_sending(void **state)
 	match_table_release(&table);
 }
 
-static void a_slot_used_again_is_not_expired_by_its_old_entry(void **state)
+static void a_place_used_again_does_not_expire_with_its_old_query(void **state)
 {
 	struct match_table table = table_of(1, 2, 64);
 	struct match_query query, lost[4];
 
 	(void)state;
-	// Each round's answer frees the slot, whose next query leaves while the old FIFO entry is still
-	// queued.
+	// Each round's answer frees the place, whose next query leaves while the log still holds the old one.
 	for (uint32_t i = 0; i < 20; i++) {
 		send_query(&table, FIRST, (uint16_t)(2 * i), i, i * 160);
 		if (i < 19) {
@@ -386,6 +385,31 @@ static void a_slot_used_again_is_not_expired_by_its_old_entry(void **state)
 	assert_int_equal(match_expire(&table, 18 * 160 + TIMEOUT, lost, 4), 0);
 	assert_int_equal(match_expire(&table, 19 * 160 + TIMEOUT, lost, 4), 1);
 	assert_int_equal(lost[0].question, 19);
+	match_table_release(&table);
+}
+
+static void what_ended_is_remembered_until_the_log_comes_round(void **state)
+{
+	struct match_table table = table_of(16, 2, 8);
+	struct match_query query, lost;
+
+	(void)state;
+	send_query(&table, FIRST, 7, 70, 0);
+	send_query(&table, FIRST + 1, 7, 71, 0);
+	assert_int_equal(match_expire(&table, TIMEOUT, &lost, 1), 1);
+	assert_int_equal(reply(&table, FIRST + 1, 7, 5, &query), MATCH_IS_ANSWER);
+	for (uint32_t i = 2; i < 8; i++) {
+		send_query(&table, FIRST + i, 7, i, TIMEOUT);
+		assert_int_equal(reply(&table, FIRST + i, 7, TIMEOUT, &query), MATCH_IS_ANSWER);
+	}
+	assert_int_equal(match_expire(&table, TIMEOUT, &lost, 1), 0);
+	assert_int_equal(match_reply(&table, FIRST, 7, &any, false, TIMEOUT, &query), MATCH_IS_LATE);
+	stage(&table, FIRST + 9, 7, 9, TIMEOUT); // over the first
+	assert_int_equal(reply(&table, FIRST, 7, TIMEOUT, &query), MATCH_IS_UNEXPECTED);
+	assert_int_equal(reply(&table, FIRST + 1, 7, TIMEOUT, &query), MATCH_IS_DUPLICATE);
+	match_withdraw(&table);
+	assert_int_equal(reply(&table, FIRST, 7, TIMEOUT, &query), MATCH_IS_UNEXPECTED);
+	assert_int_equal(reply(&table, FIRST + 9, 7, TIMEOUT, &query), MATCH_IS_UNEXPECTED);
 	match_table_release(&table);
 }
 
@@ -505,7 +529,7 @@ static void a_refusal_without_an_id_ends_the_only_query(void **state)
 	match_table_release(&table);
 }
 
-static void the_largest_tuple_depth_uses_every_slot(void **state)
+static void the_largest_tuple_depth_uses_every_place(void **state)
 {
 	struct match_table table = table_of(1, MATCH_DEPTH_MAX, 65536);
 	uint16_t id = 40000;
@@ -586,7 +610,9 @@ static void the_depth_holds_a_random_crowd(void **state)
 	assert_int_equal(match_depth(1, NS_PER_SEC, 1000, true, 1), 2);
 	assert_true(match_capacity(1e5, 5 * NS_PER_SEC) >= 562500);
 	assert_int_equal(match_capacity(1e9, 500 * NS_PER_SEC), MATCH_CAPACITY_MAX);
-	assert_int_equal(match_table_memory(1000, 4, 1024), 1000 * 4 * 16 + 4096);
+	assert_int_equal(match_capacity(1, NS_PER_SEC), 65536);
+	assert_int_equal(match_table_memory(1000, 4, 1024, false), 1000 * 4 * 4 + 1024 * 16);
+	assert_int_equal(match_table_memory(1000, 4, 1024, true), 1000 * 4 * (4 + 16) + 1024 * 16);
 }
 
 int main(void)
@@ -595,25 +621,26 @@ int main(void)
 	        cmocka_unit_test(an_answer_ends_its_query_and_tells_all_about_it),
 	        cmocka_unit_test(a_second_answer_is_a_duplicate),
 	        cmocka_unit_test(an_answer_after_the_loss_is_late_once),
-	        cmocka_unit_test(a_late_reply_of_an_earlier_id_never_ends_the_query_in_its_slot),
+	        cmocka_unit_test(a_late_reply_of_an_earlier_id_never_ends_the_query_in_its_place),
 	        cmocka_unit_test(another_question_is_a_mismatch_in_any_state),
 	        cmocka_unit_test(looking_without_ending_changes_nothing),
 	        cmocka_unit_test(a_reply_to_nothing_is_unexpected),
 	        cmocka_unit_test(a_reply_before_publication_is_early_and_counts_after_it),
 	        cmocka_unit_test(withdrawn_queries_leave_no_trace),
 	        cmocka_unit_test(restamped_queries_expire_by_their_new_time),
-	        cmocka_unit_test(a_tuple_is_full_when_every_slot_is_in_flight),
+	        cmocka_unit_test(a_tuple_is_full_when_every_place_is_in_flight),
 	        cmocka_unit_test(a_deep_tuple_of_lost_queries_is_called_full_after_bounded_probes),
 	        cmocka_unit_test(never_more_in_flight_than_the_limit),
-	        cmocka_unit_test(a_full_fifo_holds_the_sender_back_until_the_head_moves),
+	        cmocka_unit_test(a_full_log_holds_the_sender_back_until_the_head_moves),
 	        cmocka_unit_test(queries_expire_in_the_order_of_sending),
-	        cmocka_unit_test(a_slot_used_again_is_not_expired_by_its_old_entry),
+	        cmocka_unit_test(a_place_used_again_does_not_expire_with_its_old_query),
+	        cmocka_unit_test(what_ended_is_remembered_until_the_log_comes_round),
 	        cmocka_unit_test(the_next_expiry_is_that_of_the_oldest_in_flight),
 	        cmocka_unit_test(sequences_pass_the_wrap),
 	        cmocka_unit_test(send_times_are_exact_across_the_wrap_of_the_clock),
 	        cmocka_unit_test(a_refusal_with_an_id_ends_its_query),
 	        cmocka_unit_test(a_refusal_without_an_id_ends_the_only_query),
-	        cmocka_unit_test(the_largest_tuple_depth_uses_every_slot),
+	        cmocka_unit_test(the_largest_tuple_depth_uses_every_place),
 	        cmocka_unit_test(a_table_that_cannot_be_is_refused_with_the_reason),
 	        cmocka_unit_test(the_depth_holds_a_random_crowd),
 	};

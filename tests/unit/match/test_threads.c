@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "match/table.h"
+#include "match/send.h"
 
 #define FIRST    7
 #define TUPLES   64

@@ -322,6 +322,56 @@ static void every_value_has_a_text(void **state)
 	assert_string_equal(packet_kind_text(PACKET_KIND_COUNT), "unknown");
 }
 
+// A tag makes a frame take the long way: any octets after it must be seen as they are without it.
+static void the_short_way_of_plain_udp_sees_what_the_long_way_does(void **state)
+{
+	const uint8_t plain[] = {FRAME_ETHERNET(0x08, 0x00), FRAME_IPV4(0, IPPROTO_UDP, 0, 0)};
+	uint8_t frame[80] = {0}, tagged[84];
+	struct packet_view view, long_way;
+	unsigned udp = 0, other = 0;
+	struct random random;
+
+	(void)state;
+	random_seed(&random, 21, 0);
+	for (int round = 0; round < 200000; round++) {
+		size_t length = 20 + random_below(&random, sizeof(frame) - 19);
+		unsigned flips = (unsigned)random_below(&random, 4);
+
+		memcpy(frame, plain, sizeof(plain));
+		packet_write16(frame + 16, (uint16_t)(length - 14 + random_below(&random, 4) - 2));
+		packet_write16(frame + 38, (uint16_t)(length - 34 + random_below(&random, 4) - 2));
+		for (unsigned i = 0; i < flips; i++) {
+			frame[14 + random_below(&random, 28)] = (uint8_t)random_next(&random);
+		}
+		memcpy(tagged, frame, 12);
+		memcpy(tagged + 12, (const uint8_t[]){0x81, 0x00, 0, 7}, 4);
+		memcpy(tagged + 16, frame + 12, length - 12);
+		packet_parse(frame, length, &view);
+		packet_parse(tagged, length + 4, &long_way);
+		assert_int_equal(view.kind, long_way.kind);
+		assert_int_equal(view.reason, long_way.reason);
+		assert_int_equal(view.family, long_way.family);
+		if (view.kind != PACKET_UDP) {
+			other++;
+			continue;
+		}
+		udp++;
+		assert_int_equal(view.protocol, long_way.protocol);
+		assert_int_equal(view.hop_limit, long_way.hop_limit);
+		assert_int_equal(view.source_port, long_way.source_port);
+		assert_int_equal(view.destination_port, long_way.destination_port);
+		assert_int_equal(view.payload_length, long_way.payload_length);
+		assert_int_equal(view.network_length, long_way.network_length);
+		assert_int_equal(view.transport_length, long_way.transport_length);
+		assert_int_equal(view.network - frame, long_way.network - tagged - 4);
+		assert_int_equal(view.source - frame, long_way.source - tagged - 4);
+		assert_int_equal(view.destination - frame, long_way.destination - tagged - 4);
+		assert_int_equal(view.transport - frame, long_way.transport - tagged - 4);
+		assert_int_equal(view.payload - frame, long_way.payload - tagged - 4);
+	}
+	assert_true(udp > 1000 && other > 1000);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -337,6 +387,7 @@ int main(void)
 	        cmocka_unit_test(ipv6_extension_headers_are_walked_within_bounds),
 	        cmocka_unit_test(a_chain_of_too_many_extension_headers_is_refused),
 	        cmocka_unit_test(random_bytes_never_crash_and_malformed_always_has_a_reason),
+	        cmocka_unit_test(the_short_way_of_plain_udp_sees_what_the_long_way_does),
 	        cmocka_unit_test(every_value_has_a_text),
 	};
 

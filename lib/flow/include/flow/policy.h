@@ -52,7 +52,7 @@ double flow_policy_tuples(const struct flow_policy_options *options, double rate
 int flow_policy_check(const struct flow_policy_options *options, uint32_t tuples, double rate_qps,
                       struct error *error);
 
-/** How many uses a picker looks ahead, at the most. A power of two; a worker's burst of them is enough. */
+/** How many uses a picker looks ahead, at the most: two bursts of a worker. A power of two. */
 #define FLOW_PICKER_AHEAD 64
 
 struct flow_picker;
@@ -94,8 +94,13 @@ void flow_picker_busy(struct flow_picker *picker, uint32_t tuple);
 ns_t flow_picker_ready_at(const struct flow_picker *picker);
 
 /**
- * The tuple that will be proposed after `distance` (below FLOW_PICKER_AHEAD) more uses, unless something is
- * busy until then: a hint what to prefetch, and nothing else. False when the policy can't tell. Its ledger
- * record is on its way already.
+ * The tuples that will be proposed after `skip` more uses, as long as each proposal is used: up to `max` of
+ * them into `tuples`, skip + max at most FLOW_PICKER_AHEAD. Returns how many; 0 when the policy can't tell.
+ * Nothing is proposed by this call. Their ledger records are on their way into the cache already.
  */
-bool flow_picker_ahead(const struct flow_picker *picker, unsigned distance, uint32_t *tuple);
+unsigned flow_picker_upcoming(const struct flow_picker *picker, unsigned skip, uint32_t *tuples,
+                              unsigned max);
+
+/** The first `count` tuples of flow_picker_upcoming(picker, 0, ...) were sent, in that order: the same as
+ * `count` times flow_picker_next() and flow_picker_used(). */
+void flow_picker_used_upcoming(struct flow_picker *picker, unsigned count);

@@ -72,6 +72,16 @@ unsigned load_pacer_due(struct load_pacer *pacer, ns_t now, unsigned max);
  */
 ns_t load_pacer_take(struct load_pacer *pacer);
 
+/** In an unlimited segment: take `count` of the queries that are due, at `now` itself, and return true. False
+ * elsewhere: nothing is taken. */
+static inline bool load_pacer_take_unlimited(struct load_pacer *pacer, unsigned count)
+{
+	bool unlimited = pacer->unlimited && pacer->ahead == 0;
+
+	pacer->taken += unlimited ? count : 0;
+	return unlimited;
+}
+
 /** The deadline of the next query; NS_NEVER after the last. In an unlimited segment the latest `now`: at
  * once. */
 ns_t load_pacer_next(const struct load_pacer *pacer);

@@ -1,14 +1,22 @@
 #pragma once
-// The in-flight table of one TX lcore: where each query that left waits for its answer. Direct, without a
-// hash: slot = tuple x depth + (query id mod depth). A constant timeout makes the order of sending the order
-// of expiry, so a FIFO of slot numbers is the timer.
+// The in-flight table of one TX lcore: where each query that left waits for its answer. Two arrays. The log
+// holds the queries in the order of sending, a ring whose places are sequences. A constant timeout makes the
+// order of sending the order of expiry, so the log is the timer, too; it is written and expired from front to
+// back, which costs no cache miss. The index finds a reply's query without a hash: place = tuple x depth +
+// (query id mod depth), and there stands the sequence of the last query of that tuple and id; 4 bytes, so
+// that a random tuple costs a line of an array that is as small as it can be.
 //
-// Two threads share a table, each writing only its own fields. TX (the worker that owns the tuples) stages
-// queries and publishes those that the port accepted; RX (the one lcore that matches for this worker) ends
-// them. A slot passes between the two like an element of a ring: while its state is MATCH_SENT and its
-// sequence lies below `published` it is RX's, else TX's. Why `published`: a reply can overtake the return of
-// the burst call that sent its query. RX must not count an answer to a query that TX has not counted as sent
-// (sent = answered + refused + lost + outstanding), so it puts such a reply aside: MATCH_IS_EARLY.
+// What a query left behind when it ended (answered, refused, lost) is remembered until the log comes round:
+// by that late replies and duplicates are told apart from what nobody asked for.
+//
+// Two threads share a table. TX (the worker that owns the tuples) stages queries and publishes those that the
+// port accepted; RX (the one lcore that matches for this worker) ends them. An entry of the log is RX's from
+// its publication until the head has passed it, else TX's; the index is TX's. Why `published`: a reply can
+// overtake the return of the burst call that sent its query. RX must not count an answer to a query that TX
+// has not counted as sent (sent = answered + refused + lost + outstanding), so it puts such a reply aside:
+// MATCH_IS_EARLY.
+//
+// This header has what both sides share, and RX's side; TX's is match/send.h.
 
 #include "base/error.h"
 #include "base/units.h"
@@ -18,22 +26,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Age classes fit nine bits of a slot; stats/age.h says what they mean. */
+/** Age classes fit nine bits of an entry; stats/age.h says what they mean. */
 #define MATCH_AGE_CLASSES 512
 
-/** The longest timeout: slots keep 36 bits of time in units of 16 ns, 1099 s, and compare modulo that. */
+/** The longest timeout: entries keep 36 bits of time in units of 16 ns, 1099 s, and compare modulo that. */
 #define MATCH_TIMEOUT_MAX (500 * NS_PER_SEC)
 
-/** Slots know a send time modulo this: 36 bits of MATCH_TIME_UNIT. */
+/** Entries know a send time modulo this: 36 bits of MATCH_TIME_UNIT. */
 #define MATCH_TIME_SPAN (UINT64_C(1) << 40)
 
-/** Slots tell send times apart by this much: they are rounded down to a multiple. */
+/** Entries tell send times apart by this much: they are rounded down to a multiple. */
 #define MATCH_TIME_UNIT 16
 
-/** Slots that match_reserve looks at before it calls a tuple full. */
+/** Places that match_reserve looks at before it calls a tuple full. */
 #define MATCH_PROBES 64
 
-/** FIFO entries at the most: sequences compare modulo 2^32. */
+/** Entries of the log at the most: sequences compare modulo 2^32. */
 #define MATCH_CAPACITY_MAX (UINT32_C(1) << 30)
 
 /** Queries in flight on one tuple, at the most: ids are 16 bits, and half of them must tell late replies from
@@ -49,22 +57,25 @@ enum match_state {
 	MATCH_LATE, ///< lost, then answered after all
 };
 
-/** One query, 16 bytes. */
-struct match_slot {
-	_Atomic uint64_t word;     ///< sent time, id, age class, state: see slot.h
-	_Atomic uint32_t sequence; ///< its place in the order of sending, modulo 2^32
+/** One query, 16 bytes: four a cache line. */
+struct match_entry {
+	_Atomic uint64_t word; ///< sent time, id, age class, state: see entry.h
+	_Atomic uint32_t tuple;
 	_Atomic uint32_t question; ///< line of the query file, or number of the generated name
 };
 
+struct match_past;
+
 struct match_table {
 	// Read-only after match_table_init.
-	struct match_slot *slots;
-	uint32_t *fifo;
-	uint64_t slot_count;
-	uint32_t fifo_mask;
+	struct match_entry *log;
+	_Atomic uint32_t *index;
+	struct match_past *past; ///< RX's memory for match_predecessor(); NULL: none
+	uint64_t place_count;    ///< of the index
+	uint32_t log_mask;
 	uint32_t first_tuple;
 	uint32_t tuple_count;
-	uint8_t depth_shift;
+	uint32_t depth_shift;
 	ns_t timeout;
 
 	// TX writes, TX reads.
@@ -95,7 +106,7 @@ static inline ns_t match_latency(const struct match_query *query, ns_t now)
 	return now > query->sent_at ? now - query->sent_at : 0;
 }
 
-/** `now` as slots keep it: the sent_at of what is staged or restamped at that time. */
+/** `now` as entries keep it: the sent_at of what is staged or restamped at that time. */
 static inline ns_t match_send_time(ns_t now)
 {
 	return now & ~(ns_t)(MATCH_TIME_UNIT - 1);
@@ -118,12 +129,14 @@ enum match_result {
  */
 uint32_t match_depth(double rate, ns_t timeout, uint32_t tuples, bool random, uint32_t limit);
 
-/** FIFO entries (a power of two) that `rate` queries/s need over `timeout`, with an eighth and a burst in
- * reserve. */
+/**
+ * Entries of the log (a power of two) that `rate` queries/s need over `timeout`, with a quarter and some
+ * bursts in reserve: for so long what ended is remembered after its timeout. At least 2^16 entries.
+ */
 uint32_t match_capacity(double rate, ns_t timeout);
 
-/** Bytes of memory that match_table_init allocates. */
-uint64_t match_table_memory(uint32_t tuples, uint32_t depth, uint32_t capacity);
+/** Bytes of memory that match_table_init, and with `remember` match_table_remember, allocates. */
+uint64_t match_table_memory(uint64_t tuples, uint32_t depth, uint32_t capacity, bool remember);
 
 /**
  * Allocate a table for tuples [first, first + count), `depth` and `capacity` powers of two. Memory comes from
@@ -135,58 +148,39 @@ int match_table_init(struct match_table *table, uint32_t first, uint32_t count, 
                      uint32_t capacity, ns_t timeout, struct error *error);
 void match_table_release(struct match_table *table);
 
-// ---- TX side
-
-enum match_room {
-	MATCH_ROOM,       ///< a slot is free
-	MATCH_TUPLE_FULL, ///< every slot of this tuple is in flight, or the next MATCH_PROBES are
-	MATCH_TABLE_FULL, ///< the FIFO is full
-};
-
 /**
- * Find a free slot for the next query on `tuple`, trying ids from `*id` on. On MATCH_ROOM, `*id` is the id to
- * use; the next call should begin one above. At most `limit` queries may be in flight on the tuple (0: as
- * many as the depth allows); the limit is the same in every call for a tuple. In constant time.
+ * Let match_predecessor() find predecessors however long ago they were sent: 16 bytes for each place of the
+ * index, written when a query ends. Before the first query. Returns 0 or -ENOMEM.
  */
-enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id);
-
-/** Stage the query: from now on it belongs to the next in sequence. Follows a successful match_reserve for
- * the same id. */
-void match_stage(struct match_table *table, uint32_t tuple, uint16_t id, uint16_t age_class,
-                 uint32_t question, ns_t now);
-
-/** Staged queries that are not published yet. */
-static inline uint32_t match_staged(const struct match_table *table)
-{
-	return table->tail - atomic_load_explicit(&table->published, memory_order_relaxed);
-}
-
-/** The k-th staged query (0 is the oldest). */
-struct match_query match_staged_query(const struct match_table *table, uint32_t k, ns_t now);
-
-/** Give the staged queries from the k-th on a new send time: they are tried again. */
-void match_restamp(struct match_table *table, uint32_t k, ns_t now);
-
-/** The port accepted the `count` oldest staged queries: they are in flight. Count them as sent before this
- * call. */
-void match_publish(struct match_table *table, uint32_t count);
-
-/** The staged queries will not be sent: free their slots. */
-void match_withdraw(struct match_table *table);
+int match_table_remember(struct match_table *table, struct error *error);
 
 // ---- RX side
 
+/** The place of a query in the index. */
+static inline uint64_t match_place(const struct match_table *table, uint32_t tuple, uint16_t id)
+{
+	return ((uint64_t)(tuple - table->first_tuple) << table->depth_shift) |
+	       (id & ((UINT32_C(1) << table->depth_shift) - 1));
+}
+
 /**
- * Bring the slot of a query into the cache. Always inlined: gcc 12 takes a function that only prefetches for
+ * Bring the place of a query into the cache. Always inlined: gcc 12 takes a function that only prefetches for
  * one without effects, and leaves out calls of it that it has not inlined early.
  */
 __attribute__((always_inline)) static inline void match_prefetch(const struct match_table *table,
                                                                  uint32_t tuple, uint16_t id)
 {
-	uint64_t slot = ((uint64_t)(tuple - table->first_tuple) << table->depth_shift) |
-	                (id & ((UINT32_C(1) << table->depth_shift) - 1));
+	__builtin_prefetch(&table->index[match_place(table, tuple, id)]);
+}
 
-	__builtin_prefetch(&table->slots[slot], 1);
+/** Bring the entry of a query, whose place is in the cache, into the cache. */
+__attribute__((always_inline)) static inline void match_prefetch_entry(const struct match_table *table,
+                                                                       uint32_t tuple, uint16_t id)
+{
+	uint32_t sequence =
+	        atomic_load_explicit(&table->index[match_place(table, tuple, id)], memory_order_relaxed);
+
+	__builtin_prefetch(&table->log[sequence & table->log_mask], 1);
 }
 
 /** Compares a reply's question with what was asked. */
@@ -228,9 +222,9 @@ unsigned match_expire(struct match_table *table, ns_t now, struct match_query *l
 
 /**
  * The query before `lost` (as match_expire gave it) on the same tuple, when that was answered: the last that
- * got through before a row of losses. False when the query before was lost too, when there was none, or when
- * its slot was used again meanwhile: with a depth of twice the queries in flight on a tuple that does not
- * happen. Send times are told apart modulo 1099 s. In constant time.
+ * got through before a row of losses. Needs match_table_remember(). False when the query before was lost too,
+ * when there was none, or when its place was used again meanwhile: with a depth of twice the queries in
+ * flight on a tuple that does not happen. Send times are told apart modulo 1099 s. In constant time.
  */
 bool match_predecessor(const struct match_table *table, const struct match_query *lost, ns_t now,
                        struct match_query *out);
@@ -239,7 +233,7 @@ bool match_predecessor(const struct match_table *table, const struct match_query
 ns_t match_next_expiry(struct match_table *table, ns_t now);
 
 /**
- * Count the queries in flight by walking all slots: the independent side of the accounting identity. Exact
- * only while neither side runs.
+ * Count the queries in flight by walking the log: the independent side of the accounting identity. Exact only
+ * while neither side runs.
  */
 uint64_t match_outstanding(const struct match_table *table);

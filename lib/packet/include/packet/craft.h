@@ -119,6 +119,22 @@ int packet_header_prepare(struct packet_header *header, const struct packet_head
  * over IPv6. */
 uint16_t packet_payload_max(const struct packet_header *header);
 
+/** packet_patch()'s part of an IPv4 header: TTL, protocol and checksum lie together and are one store. The
+ * source has its own: a common one of eight octets makes gcc 12 load the source from where it was just stored
+ * in halves, which stalls. */
+static inline void packet_patch_network(uint8_t *network, const struct packet_header *header,
+                                        const struct packet_source *source, uint16_t payload_length)
+{
+	uint32_t word = (uint32_t)header->ttl << 24 | 17u << 16;
+
+	if (!header->offload_ip_checksum) {
+		word |= packet_checksum_finish(header->network_sum + source->sum + payload_length);
+	}
+	word = packet_be32(word);
+	memcpy(network + 8, &word, sizeof(word));
+	memcpy(network + 12, &source->ipv4, sizeof(source->ipv4));
+}
+
 /**
  * Rewrite what varies in a frame that already holds this header and this payload (a resident template):
  * source address and port, DNS id and checksums. `label_sum` is the sum of what the caller wrote into the
@@ -140,17 +156,7 @@ static inline void packet_patch(uint8_t *frame, const struct packet_header *head
 	uint32_t tail;
 
 	if (header->family == ADDRESS_IPV4) {
-		// TTL, protocol and checksum lie together: one store. The source has its own: a common one of
-		// eight octets makes gcc 12 load the source from where it was just stored in halves, which
-		// stalls.
-		uint32_t word = (uint32_t)header->ttl << 24 | 17u << 16;
-
-		if (!header->offload_ip_checksum) {
-			word |= packet_checksum_finish(header->network_sum + source->sum + payload->length);
-		}
-		word = packet_be32(word);
-		memcpy(network + 8, &word, sizeof(word));
-		memcpy(network + 12, &source->ipv4, sizeof(source->ipv4));
+		packet_patch_network(network, header, source, payload->length);
 	} else {
 		memcpy(network + 8, source->ipv6, sizeof(source->ipv6));
 	}

@@ -6,6 +6,7 @@
 #include "base/units.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #define STATS_AGE_CLASSES  512
 #define STATS_AGE_FIRST    0 ///< the tuple was never used before
@@ -13,20 +14,25 @@
 #define STATS_AGE_LOW_BIT  17
 #define STATS_AGE_TOP_BIT  48
 
-/** The class of an age: `now` - last use. */
+/**
+ * The class of an age: `now` - last use. A double has the age's exponent and the highest bits of its mantissa
+ * in a row, which is the class but for a constant; below 2^53 the conversion is exact. It takes half the
+ * instructions of counting leading zeroes, which AMD's bsr is slow at.
+ */
 static inline uint16_t stats_age_class(ns_t age)
 {
-	unsigned exponent;
+	double value = (double)(int64_t)age;
+	uint64_t bits;
 
 	if (age < (UINT64_C(1) << STATS_AGE_LOW_BIT)) {
 		return 1;
 	}
-	exponent = 63u - (unsigned)__builtin_clzll(age);
-	if (exponent >= STATS_AGE_TOP_BIT) {
+	if (age >= UINT64_C(1) << STATS_AGE_TOP_BIT) {
 		return STATS_AGE_CLASSES - 1;
 	}
-	return (uint16_t)(2 + ((exponent - STATS_AGE_LOW_BIT) << STATS_AGE_SUB_BITS) +
-	                  ((age >> (exponent - STATS_AGE_SUB_BITS)) & ((1u << STATS_AGE_SUB_BITS) - 1)));
+	memcpy(&bits, &value, sizeof(bits));
+	return (uint16_t)((bits >> (52 - STATS_AGE_SUB_BITS)) -
+	                  ((1023u + STATS_AGE_LOW_BIT) << STATS_AGE_SUB_BITS) + 2);
 }
 
 /** The youngest age of a class (0 for classes 0 and 1); class 498, one past the last octave, gives its end.

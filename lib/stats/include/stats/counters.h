@@ -153,6 +153,8 @@ struct stats_receiver {
 	struct stats_backend *backends;                 ///< [STATS_BACKENDS + 1], by number
 	_Atomic uint32_t backend_count;                 ///< those below this number are complete
 	uint16_t *backend_index;                        ///< open addressing over the hashes
+	ns_t interval_start;                            ///< of the interval that was counted into last
+	uint32_t interval;                              ///< its number
 } __attribute__((aligned(64)));
 
 /**

@@ -8,6 +8,7 @@
 #include "stats/single_writer.h"
 
 #include <stdint.h>
+#include <string.h>
 
 #define STATS_SUB_BITS 6
 #define STATS_TOP_BIT  42
@@ -21,20 +22,23 @@ struct stats_histogram {
 	uint64_t buckets[STATS_BUCKETS];
 };
 
-/** The bucket of a value: the value itself below 64, then its exponent and six bits of its mantissa. */
+/**
+ * The bucket of a value: the value itself below 64, then its exponent and six bits of its mantissa, which a
+ * double has in a row (as in stats_age_class).
+ */
 static inline unsigned stats_bucket(ns_t value)
 {
-	unsigned exponent;
+	double number = (double)(int64_t)value;
+	uint64_t bits;
 
 	if (value < (UINT64_C(1) << STATS_SUB_BITS)) {
 		return (unsigned)value;
 	}
-	exponent = 63u - (unsigned)__builtin_clzll(value);
-	if (exponent >= STATS_TOP_BIT) {
+	if (value >= UINT64_C(1) << STATS_TOP_BIT) {
 		return STATS_BUCKETS - 1;
 	}
-	return ((exponent - STATS_SUB_BITS + 1) << STATS_SUB_BITS) +
-	       (unsigned)((value >> (exponent - STATS_SUB_BITS)) & ((1u << STATS_SUB_BITS) - 1));
+	memcpy(&bits, &number, sizeof(bits));
+	return (unsigned)((bits >> (52 - STATS_SUB_BITS)) - ((1023u + STATS_SUB_BITS - 1) << STATS_SUB_BITS));
 }
 
 /** The smallest value of a bucket; bucket STATS_BUCKETS gives the end of the last one. */
@@ -81,6 +85,14 @@ static inline void stats_histogram_add_all(struct stats_histogram *histogram, co
 	stats_set(&histogram->sum, sum);
 	stats_set(&histogram->min, min);
 	stats_set(&histogram->max, max);
+	stats_add(&histogram->count, count);
+}
+
+/** Record `count` > 0 zeroes. Hot path. */
+static inline void stats_histogram_add_zeroes(struct stats_histogram *histogram, unsigned count)
+{
+	stats_set(&histogram->min, 0);
+	stats_add(&histogram->buckets[0], count);
 	stats_add(&histogram->count, count);
 }
 

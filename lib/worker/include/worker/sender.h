@@ -13,8 +13,8 @@
 #include "flow/policy.h"
 #include "flow/space.h"
 #include "load/pacer.h"
-#include "match/table.h"
-#include "packet/craft.h"
+#include "match/send.h"
+#include "packet/stamp.h"
 #include "stats/counters.h"
 #include "worker/trace.h"
 
@@ -27,9 +27,6 @@
 
 /** Frames of one burst, at the most: a ring's and a NIC's usual batch. */
 #define WORKER_BURST 32
-
-/** How many queries of its cohort ahead a query's source and slot are brought into the cache. */
-#define WORKER_AHEAD (WORKER_BURST / 2)
 
 /** How many tuples a sender tries for one query before it waits: a full tuple must not cost unbounded time.
  */
@@ -63,6 +60,8 @@ struct worker_sender {
 	uint16_t port, queue;
 	unsigned number; ///< worker number, 0..
 	bool resident;   ///< the pool's frames hold header and payload already: only what varies is written
+	uint32_t stamped_length; ///< resident, and this long, and written by `stamp` alone; 0: not so
+	struct packet_stamp stamp;
 	struct rte_mempool *pool;
 	struct rte_ring
 	        *control; ///< frames that the receiver wants sent (ARP, ND, echo); NULL: another sender's job
@@ -79,6 +78,7 @@ struct worker_sender {
 	unsigned burst;                  ///< frames handed over at once, at most: 1 at low rates
 	uint64_t query_limit;            ///< this sender's share, UINT64_MAX: none
 	uint32_t question_stride;        ///< workers take every n-th line of the query file
+	uint32_t first_question;         ///< from this one on
 	ns_t end;                        ///< no query is sent from then on
 	ns_t max_lag;                    ///< lateness that a trace makes good; more is skipped
 	const struct worker_step *steps; ///< of a trace, in place of pacer and policies; NULL: none
@@ -102,6 +102,10 @@ struct worker_sender {
 
 	_Atomic int state __attribute__((aligned(64))); ///< enum worker_sender_state
 };
+
+/** Write what all queries have in common into the pool's frames, and choose the way to write the rest. Once,
+ * after pool, header and queries are set. */
+void worker_sender_prepare_frames(struct worker_sender *sender);
 
 /**
  * Do what is due at `now`: send up to WORKER_BURST queries. Returns how many frames the port took. `now`

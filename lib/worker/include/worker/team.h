@@ -99,5 +99,5 @@ void worker_team_snapshot(const struct worker_team *team, struct stats_snapshot 
 size_t worker_team_frame(const struct worker_team *team, const struct match_query *query, uint8_t *frame,
                          size_t size);
 
-/** Queries in flight, counted slot by slot. Exact when nobody steps. */
+/** Queries in flight, counted entry by entry. Exact when nobody steps. */
 uint64_t worker_team_outstanding(const struct worker_team *team);

@@ -1,6 +1,6 @@
 #pragma once
-// What a slot's word holds, for the two sides of the in-flight table (send.c is TX's, receive.c RX's). Inside
-// the room only.
+// What an entry of the in-flight log holds, for the two sides of the table: TX's is match/send.h, RX's
+// receive.c. Nobody else needs it.
 
 #include "match/table.h"
 
@@ -16,8 +16,8 @@
 // 1099 s ago.
 #define TIME_AHEAD (UINT64_C(1) << 26)
 
-_Static_assert(sizeof(struct match_slot) == 16, "a query in flight takes 16 bytes");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "slots are published by plain stores");
+_Static_assert(sizeof(struct match_entry) == 16, "a query in flight takes 16 bytes");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "entries are published by plain stores");
 _Static_assert(MATCH_TIME_UNIT == 1 << TIME_UNIT_LOG2, "the header says what the word keeps");
 _Static_assert(MATCH_TIME_SPAN == (TIME_MASK + 1) << TIME_UNIT_LOG2, "and how much of it");
 _Static_assert(offsetof(struct match_table, published) % 64 == 0, "TX's line");
@@ -39,7 +39,7 @@ static inline uint16_t word_id(uint64_t word)
 	return (uint16_t)(word >> ID_SHIFT);
 }
 
-// When the slot was stamped, from the 36 bits kept and `now`. Exactly what TX wrote, whatever `now` is: RX
+// When the entry was stamped, from the 36 bits kept and `now`. Exactly what TX wrote, whatever `now` is: RX
 // files the outcome under the interval in which TX counted the query as sent.
 static inline ns_t word_sent_at(uint64_t word, ns_t now)
 {
@@ -59,12 +59,6 @@ static inline ns_t word_age(uint64_t word, ns_t now)
 	return now > sent_at ? now - sent_at : 0;
 }
 
-static inline uint64_t slot_number(const struct match_table *table, uint32_t tuple, uint16_t id)
-{
-	return ((uint64_t)(tuple - table->first_tuple) << table->depth_shift) |
-	       (id & ((UINT32_C(1) << table->depth_shift) - 1));
-}
-
 static inline void query_from(struct match_query *query, uint32_t tuple, uint64_t word, uint32_t question,
                               ns_t now)
 {
@@ -73,22 +67,4 @@ static inline void query_from(struct match_query *query, uint32_t tuple, uint64_
 	query->id = word_id(word);
 	query->age_class = (uint16_t)((word >> AGE_SHIFT) & (MATCH_AGE_CLASSES - 1));
 	query->sent_at = word_sent_at(word, now);
-}
-
-// A consistent copy of a slot that TX may be writing: read until the word stands still around the other two
-// fields. The word can come back to the same value only when TX withdraws a query and stages one of the same
-// id within 16 ns; then RX may hold the sequence of the withdrawn one, which is_published compares before the
-// query is touched.
-static inline uint64_t slot_read(const struct match_slot *slot, uint32_t *sequence, uint32_t *question)
-{
-	uint64_t before, after;
-
-	do {
-		before = atomic_load_explicit(&slot->word, memory_order_acquire);
-		*sequence = atomic_load_explicit(&slot->sequence, memory_order_relaxed);
-		*question = atomic_load_explicit(&slot->question, memory_order_relaxed);
-		atomic_thread_fence(memory_order_acquire);
-		after = atomic_load_explicit(&slot->word, memory_order_relaxed);
-	} while (before != after);
-	return before;
 }
