@@ -32,6 +32,7 @@ void judge_close(struct judge *judge)
 void judge_step(struct judge *judge, const struct session *session, const struct events *events, ns_t now)
 {
 	const struct worker_team *team = session->team;
+	const uint64_t *counters = team->receiver_stats.counters;
 	ns_t next = events_next(events);
 
 	if (next <= now && next != judge->looked_for) {
@@ -39,7 +40,11 @@ void judge_step(struct judge *judge, const struct session *session, const struct
 		evidence_looks_event(&judge->looks, team->ledger.sent, now);
 	}
 	evidence_looks_step(&judge->looks, team->ledger.sent,
-	                    stats_read(&team->receiver_stats.counters[STATS_WRONG_SOURCE]), now);
+	                    (struct evidence_sums){.wrong_source = stats_read(&counters[STATS_WRONG_SOURCE]),
+	                                           .closed = stats_read(&counters[STATS_REFUSED_PORT]) +
+	                                                     stats_read(&counters[STATS_REFUSED_ADMIN]) +
+	                                                     stats_read(&counters[STATS_REFUSED_OTHER])},
+	                    now);
 }
 
 ns_t judge_next(const struct judge *judge)

@@ -65,7 +65,8 @@ static int fill_slices(struct evidence_work *work, struct error *error)
 		slice->sent += totals.sent;
 		slice->lost += totals.lost;
 		slice->refused += totals.refused;
-		slice->wrong_source += work->input->looks->wrong_source[i];
+		slice->wrong_source += work->input->looks->sums[i].wrong_source;
+		slice->closed += work->input->looks->sums[i].closed;
 	}
 	// The last one of a run is cut short, and its rate is not known.
 	while (count > 0 && work->input->end < shape->start + count * joined * shape->interval &&

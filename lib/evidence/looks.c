@@ -38,14 +38,14 @@ int evidence_looks_init(struct evidence_looks *looks, uint32_t tuples, const str
 	looks->next = shape->start + looks->every;
 	looks->event_next = NS_NEVER;
 	looks->shape = shape;
-	looks->wrong_source = (uint64_t *)calloc(shape->intervals, sizeof(*looks->wrong_source));
+	looks->sums = (struct evidence_sums *)calloc(shape->intervals, sizeof(*looks->sums));
 	for (unsigned i = 0; i < looks->limit; i++) {
 		looks->looks[i].sent = (struct flow_sent *)malloc(size);
 		if (looks->looks[i].sent == NULL) {
 			return error_set(error, -ENOMEM, "no memory to look at %u tuples", tuples);
 		}
 	}
-	return looks->wrong_source != NULL ? 0 : error_set(error, -ENOMEM, "no memory for the time line");
+	return looks->sums != NULL ? 0 : error_set(error, -ENOMEM, "no memory for the time line");
 }
 
 void evidence_looks_release(struct evidence_looks *looks)
@@ -53,7 +53,7 @@ void evidence_looks_release(struct evidence_looks *looks)
 	for (unsigned i = 0; i < EVIDENCE_LOOKS_MAX; i++) {
 		free(looks->looks[i].sent);
 	}
-	free(looks->wrong_source);
+	free(looks->sums);
 	memset(looks, 0, sizeof(*looks));
 }
 
@@ -109,13 +109,15 @@ void evidence_looks_event(struct evidence_looks *looks, const struct flow_sent *
 	looks->event_next = now + EVENT_FIRST;
 }
 
-void evidence_looks_step(struct evidence_looks *looks, const struct flow_sent *sent, uint64_t wrong_source,
-                         ns_t now)
+void evidence_looks_step(struct evidence_looks *looks, const struct flow_sent *sent,
+                         struct evidence_sums sums, ns_t now)
 {
-	if (wrong_source != looks->wrong_source_seen) {
-		looks->wrong_source[stats_interval(looks->shape, now)] +=
-		        wrong_source - looks->wrong_source_seen;
-		looks->wrong_source_seen = wrong_source;
+	if (sums.wrong_source != looks->seen.wrong_source || sums.closed != looks->seen.closed) {
+		struct evidence_sums *here = &looks->sums[stats_interval(looks->shape, now)];
+
+		here->wrong_source += sums.wrong_source - looks->seen.wrong_source;
+		here->closed += sums.closed - looks->seen.closed;
+		looks->seen = sums;
 	}
 	if (now < evidence_looks_due(looks)) {
 		return;

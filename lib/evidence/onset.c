@@ -92,12 +92,12 @@ static bool from_source(struct evidence_work *work)
 	uint32_t best = 0;
 
 	for (uint32_t i = 0; i < looks->shape->intervals; i++) {
-		best = looks->wrong_source[i] > looks->wrong_source[best] ? i : best;
+		best = looks->sums[i].wrong_source > looks->sums[best].wrong_source ? i : best;
 	}
-	if (looks->wrong_source[best] < SOURCE_MIN) {
+	if (looks->sums[best].wrong_source < SOURCE_MIN) {
 		return false;
 	}
-	while (best > 0 && looks->wrong_source[best - 1] > 0) {
+	while (best > 0 && looks->sums[best - 1].wrong_source > 0) {
 		best--;
 	}
 	work->out->change = EVIDENCE_CHANGE_SOURCE;

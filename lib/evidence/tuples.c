@@ -31,10 +31,10 @@ static uint32_t sent_at(const struct evidence_look *look, uint32_t number)
 	return look != NULL ? look->sent[number].sent : 0;
 }
 
-static void read_tuple(const struct evidence_work *work, uint32_t number, uint32_t first, uint32_t count,
+static void read_tuple(struct evidence_work *work, uint32_t number, uint32_t first, uint32_t count,
                        struct tuple *tuple)
 {
-	const struct flow_answered *answered = &work->input->ledger->answered[number];
+	struct verdict_failures *failures = &work->out->verdict.failures;
 	ns_t change = work->out->changed_at;
 
 	*tuple = (struct tuple){.base = work->base != NULL ? &work->base->sent[number] : NULL,
@@ -51,13 +51,15 @@ static void read_tuple(const struct evidence_work *work, uint32_t number, uint32
 			tuple->dead_before |= spell->last_lost >= change;
 		} else {
 			tuple->lost_after += spell->lost;
+			failures->failed += spell->lost;
+			failures->refused += spell->refused;
+			failures->unreachable += spell->unreachable;
 			tuple->used_before |= spell->before != 0 && spell->before < change;
 			if (tuple->onset == NULL) {
 				tuple->onset = spell;
 			}
 		}
 	}
-	(void)answered;
 }
 
 // The look by which most tuples that are used again have been: a time profile that clean tuples can share.
@@ -135,7 +137,7 @@ static void add_dead(struct evidence_work *work, const struct tuple *tuple, uint
 	*dead = (struct evidence_dead){.first = ns_to_seconds(spell->first_lost - spell->before),
 	                               .last = ns_to_seconds(spell->last_lost - spell->before),
 	                               .healed = INFINITY,
-	                               .widest = ns_to_seconds(spell->widest),
+	                               .widest = 1e-6 * spell->widest,
 	                               .once = spell->lost == 1};
 	if (spell->healed != 0) {
 		dead->healed = ns_to_seconds(spell->healed - spell->before);
@@ -218,7 +220,8 @@ static void add_tuple(struct evidence_work *work, uint32_t number, const struct 
 	unsigned cohort = flow_space_cohort_of(work->input->space, number);
 	bool control = work->input->space->cohorts[cohort].control;
 	uint32_t from = tuple->base != NULL ? tuple->base->sent : 0;
-	uint64_t lost = work->input->ledger->answered[number].lost, after = tuple->final->sent - from;
+	const struct flow_answered *answered = &work->input->ledger->answered[number];
+	uint64_t lost = (uint64_t)answered->lost + answered->refused, after = tuple->final->sent - from;
 
 	verdict_clusters_add(&out->cohorts[cohort].queries, tuple->final->sent,
 	                     lost > tuple->final->sent ? tuple->final->sent : lost);

@@ -73,11 +73,27 @@ static bool goes_on(const struct flow_spell *spell, const struct flow_answered *
 	return answered->last_answered <= spell->last_lost;
 }
 
-void flow_spells_lost(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
-                      ns_t sent_at)
+static void note_kind(struct flow_spell *spell, enum flow_failure how)
+{
+	if (how == FLOW_REFUSED) {
+		spell->refused += spell->refused < UINT16_MAX;
+	} else if (how == FLOW_UNREACHABLE) {
+		spell->unreachable += spell->unreachable < UINT16_MAX;
+	}
+}
+
+static void note_rest(struct flow_spell *spell, ns_t since, ns_t sent_at)
+{
+	uint64_t rest = sent_at > since ? (sent_at - since) / NS_PER_US : 0;
+
+	rest = rest < UINT32_MAX ? rest : UINT32_MAX;
+	spell->widest = spell->widest > rest ? spell->widest : (uint32_t)rest;
+}
+
+void flow_spells_failed(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
+                        ns_t sent_at, enum flow_failure how)
 {
 	struct flow_spell *spell = latest(spells, answered);
-	ns_t rested_since;
 
 	if (spell == NULL || !goes_on(spell, answered, sent_at)) {
 		spell = start(spells, answered);
@@ -93,16 +109,19 @@ void flow_spells_lost(struct flow_spells *spells, struct flow_answered *answered
 		        .before = answered->last_answered < sent_at ? answered->last_answered : sent_at,
 		        .tuple = tuple};
 	}
+	note_kind(spell, how);
 	if (spell->lost++ == 0) {
+		note_rest(spell, spell->before != 0 ? spell->before : sent_at, sent_at);
+		spell->first_lost = spell->last_lost = sent_at;
+	} else if (sent_at >= spell->last_lost) {
+		note_rest(spell, spell->last_lost, sent_at);
+		spell->last_lost = sent_at;
+	} else if (sent_at < spell->first_lost) {
+		// A refusal was known before this earlier loss. An answer between the two says nothing of
+		// before.
 		spell->first_lost = sent_at;
-		rested_since = spell->before != 0 ? spell->before : sent_at;
-	} else {
-		rested_since = spell->last_lost;
+		spell->before = spell->before < sent_at ? spell->before : sent_at;
 	}
-	if (sent_at > rested_since && sent_at - rested_since > spell->widest) {
-		spell->widest = sent_at - rested_since;
-	}
-	spell->last_lost = sent_at;
 }
 
 void flow_spells_healed(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,

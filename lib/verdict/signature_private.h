@@ -18,7 +18,9 @@ struct judge {
 	struct verdict_timeout timeout;
 	double past_sent; ///< stale queries past the timeout's end
 	double past_lost;
-	bool past_known; ///< where the timeout ends is known, from the data or from elsewhere
+	double excess;      ///< queries that failed after the event beyond what failed before it
+	double accompanied; ///< share of these between the first refusal (ICMP port unreachable) and the last
+	bool past_known;    ///< where the timeout ends is known, from the data or from elsewhere
 };
 
 /** How the evidence fits a signature, the p-value apart. */
@@ -31,6 +33,18 @@ enum signature_fit {
 
 /** A finding's test. It leaves the effect NAN when the evidence for it wasn't gathered. */
 typedef enum signature_fit signature_test(const struct judge *judge, struct verdict_finding *finding);
+
+/** Fill `excess` and `accompanied`. */
+void judge_failures(struct judge *judge);
+
+/** What fails is a closed port's: refusals come all the while. */
+bool judge_is_closed(const struct judge *judge);
+
+/** Of the findings that the same losses may bear, the more particular one wins. */
+void judge_settle(const struct judge *judge, struct verdict_finding *findings);
+
+/** The overall answer and its text. */
+void judge_conclude(const struct judge *judge, struct verdict *out);
 
 signature_test signature_entries_kept;
 signature_test signature_dead_weight;

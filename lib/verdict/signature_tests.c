@@ -15,6 +15,9 @@
 // Fewer of anything show nothing.
 #define COUNT_MIN 5.0
 
+// Wrong sources explain the losses when there are at most so many times as many.
+#define FLUSHED_ALL 1.25
+
 // A trend over the rate needs this many slices, and a rate that varies by this share of its mean.
 #define SLICES_MIN 6
 #define STEADY     0.05
@@ -81,10 +84,11 @@ enum signature_fit signature_entries_kept(const struct judge *judge, struct verd
 	// Three parameters (place, height, granule) make the step.
 	finding->p_value = fmax(judge->aged_p, verdict_chi_square_tail(timeout->ratio, 3));
 	snprintf(finding->statement, sizeof(finding->statement),
-	         "tuples used before the event lose %.2f %% more than %s, up to %.4g s (%.4g to %.4g) "
-	         "after their last use before it",
-	         judge->aged.estimate * PERCENT, judge->fresh_name, timeout->timeout.estimate,
-	         timeout->timeout.low, timeout->timeout.high);
+	         "silence that ends %.4g s (%.4g to %.4g) after a tuple's last use before the event; until "
+	         "then "
+	         "tuples used before it lose %.2f %% more than %s",
+	         timeout->timeout.estimate, timeout->timeout.low, timeout->timeout.high,
+	         judge->aged.estimate * PERCENT, judge->fresh_name);
 	return judge->is_aged ? SIGNATURE_FITS : SIGNATURE_DIFFERS;
 }
 
@@ -105,9 +109,11 @@ enum signature_fit signature_dead_weight(const struct judge *judge, struct verdi
 	finding->p_value = verdict_difference_test(
 	        (uint64_t)(judge->past_lost / effect + 0.5), (uint64_t)(sent + 0.5),
 	        (uint64_t)(loss(clean) * effective + 0.5), (uint64_t)(effective + 0.5));
-	snprintf(finding->statement, sizeof(finding->statement),
-	         "past the timeout, tuples used before the event still lose %.2f %% more than %s",
-	         finding->effect.estimate * PERCENT, judge->fresh_name);
+	snprintf(
+	        finding->statement, sizeof(finding->statement),
+	        "the loss is endless: past the timeout, tuples used before the event and again in time still "
+	        "lose %.2f %% more than %s",
+	        finding->effect.estimate * PERCENT, judge->fresh_name);
 	if (recovers(judge->evidence)) {
 		return SIGNATURE_EXCLUDED;
 	}
@@ -183,8 +189,12 @@ enum signature_fit signature_flushing(const struct judge *judge, struct verdict_
 	        all > 0 ? verdict_wilson(inside, all, judge->confidence) : (struct verdict_interval){0, 0, 0};
 	finding->p_value = all > 0 ? binomial_above(inside, all, burst / watched) : 1;
 	snprintf(finding->statement, sizeof(finding->statement),
-	         "%.0f of %.0f answers from a real server's own address came within %.1f s of the event",
-	         inside, all, burst);
+	         "%.0f of %.0f answers from a real server's own address (wrong source) came within %.1f s of "
+	         "the "
+	         "event%s",
+	         inside, all, burst,
+	         judge->excess <= FLUSHED_ALL * all ? "; nothing is lost but these, in flight at the flush"
+	                                            : "");
 	return fits(all >= COUNT_MIN && finding->effect.estimate > MOST);
 }
 
@@ -296,32 +306,4 @@ enum signature_fit signature_exhaustion(const struct judge *judge, struct verdic
 	         loss(first) * PERCENT, loss(reused) * PERCENT);
 	return fits(finding->effect.estimate > judge->least_effect &&
 	            loss(reused) < REUSED_SHARE * loss(first) + REUSED_LEAST);
-}
-
-enum signature_fit signature_refused(const struct judge *judge, struct verdict_finding *finding)
-{
-	uint64_t sent[2] = {0, 0};
-	uint64_t refused[2] = {0, 0};
-
-	for (size_t i = 0; i < judge->evidence->slice_count; i++) {
-		const struct verdict_slice *slice = &judge->evidence->slices[i];
-		bool after = !judge->evidence->event || slice->to > 0;
-
-		sent[after] += slice->sent;
-		refused[after] += slice->refused;
-	}
-	if (sent[1] == 0) {
-		return SIGNATURE_DIFFERS;
-	}
-	finding->effect = verdict_wilson((double)refused[1], (double)sent[1], judge->confidence);
-	// Without a time before there is nothing that refuses by chance.
-	finding->p_value = sent[0] > 0 ? verdict_difference_test(refused[1], sent[1], refused[0], sent[0])
-	                   : refused[1] >= 5 ? 0
-	                                     : 1;
-	snprintf(finding->statement, sizeof(finding->statement),
-	         "%.3g %% of the queries are refused by ICMP (before the event: %.3g %%)",
-	         finding->effect.estimate * PERCENT,
-	         sent[0] > 0 ? (double)refused[0] / (double)sent[0] * PERCENT : 0);
-	return fits((double)refused[1] >= COUNT_MIN &&
-	            (sent[0] == 0 || finding->effect.estimate > (double)refused[0] / (double)sent[0]));
 }

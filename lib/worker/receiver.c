@@ -158,6 +158,7 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 {
 	const struct packet_quote *quote = &view->quote;
 	uint32_t tuple = lookup(receiver, view->family, quote->source, quote->source_port);
+	enum stats_receiver_counter reason;
 	struct match_query query;
 	struct worker_link *link;
 	unsigned cohort;
@@ -172,10 +173,13 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 	cohort = cohort_of(receiver, tuple);
 	switch (match_refuse(link->table, tuple, quote->has_id ? quote->id : -1, now, &query)) {
 	case MATCH_IS_ANSWER:
-		count(receiver, refusal_counter(quote->reason));
+		reason = refusal_counter(quote->reason);
+		count(receiver, reason);
 		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at,
 		                    now - query.sent_at);
-		flow_answered_refusal(&receiver->ledger[tuple], query.id);
+		flow_spells_failed(receiver->spells, &receiver->ledger[tuple], tuple, query.sent_at,
+		                   reason == STATS_REFUSED_HOST ? FLOW_UNREACHABLE : FLOW_REFUSED);
+		flow_answered_refusal(&receiver->ledger[tuple], query.id, query.sent_at);
 		keep(receiver, view, CAPTURE_REFUSED, now);
 		completed(link, 1);
 		return true;
@@ -461,7 +465,8 @@ static void expire(struct worker_receiver *receiver, struct worker_link *link, n
 			stats_count_lost(receiver->stats, cohort_of(receiver, lost[i].tuple),
 			                 lost[i].age_class, lost[i].sent_at);
 			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
-			flow_spells_lost(receiver->spells, record, lost[i].tuple, lost[i].sent_at);
+			flow_spells_failed(receiver->spells, record, lost[i].tuple, lost[i].sent_at,
+			                   FLOW_SILENT);
 			flow_answered_loss(record, lost[i].id, lost[i].sent_at);
 			if (receiver->capture != NULL) {
 				keep_loss(receiver, link, &lost[i], now);

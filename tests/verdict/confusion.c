@@ -56,10 +56,11 @@ static void print_run(const struct world *world, const struct outcome *outcome)
 
 	printf("seed %lu T %g hz %u k %u base %.4f latency %.4f rest %.3g rate %.0f event %.2f mark %.2f "
 	       "policy %u "
-	       "sweep %d sent %lu: %s\n",
+	       "gone %d drained %d limited %d sweep %d sent %lu: %s\n",
 	       world->seed, world->timeout, world->hz, world->servers, world->base_loss, world->latency,
-	       world->rest, world->rate, world->event, world->mark, world->policy, world->sweep,
-	       outcome->sent, short_names[column_of(&outcome->verdict)]);
+	       world->rest, world->rate, world->event, world->mark, world->policy, world->gone,
+	       world->drained, world->limited, world->sweep, outcome->sent,
+	       short_names[column_of(&outcome->verdict)]);
 	printf("  change %d at %.4f; stale %lu/%lu clean %lu/%lu before %lu/%lu again %lu/%lu past %lu/%lu "
 	       "ages %zu "
 	       "first %lu/%lu reused %lu/%lu T [%.4g %.4g %.4g] answer %d\n",

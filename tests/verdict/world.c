@@ -96,6 +96,10 @@ void world_draw(struct world *world, enum truth truth, uint64_t seed)
 		world->policy = policies[1 + random_below(&random, 2)];
 	}
 	world->rate = fmax(30, BUDGET / world->duration);
+	// What follows is drawn last, so that it changes nothing above.
+	world->gone = random_below(&random, 2) == 0;
+	world->drained = random_below(&random, 3) == 0;
+	world->limited = random_below(&random, 2) == 0;
 	if (truth == TRUTH_FLUSH) {
 		world->latency = between(&random, 0.02, 0.1);
 		world->rate = fmax(world->rate, 40.0 * world->servers / world->latency);
@@ -298,6 +302,8 @@ static void make_director(struct stage *stage, struct random *random)
 	options.seed = world->seed;
 	options.faults.loss_in = world->base_loss / 2;
 	options.faults.loss_out = world->base_loss / 2;
+	options.icmp_ratelimit = world->limited ? NS_PER_SEC : 0;
+	options.icmp_msgs_per_sec = world->limited ? 1000 : 0;
 	options.ipvs.udp_timeout = ns(world->timeout);
 	options.ipvs.hz = world->hz;
 	options.ipvs.seed = world->seed;
@@ -335,12 +341,15 @@ static void happen(struct stage *stage, ns_t now)
 		break;
 	case TRUTH_WEIGHT:
 		befall(stage, SCENARIO_DRAIN, now);
-		befall(stage, SCENARIO_KILL, now);
+		befall(stage, stage->world->gone ? SCENARIO_VANISH : SCENARIO_KILL, now);
 		break;
 	case TRUTH_LISTED:
-		befall(stage, SCENARIO_KILL, now);
+		befall(stage, stage->world->gone ? SCENARIO_VANISH : SCENARIO_KILL, now);
 		break;
 	case TRUTH_REFUSED:
+		if (stage->world->drained) {
+			befall(stage, SCENARIO_DRAIN, now);
+		}
 		befall(stage, SCENARIO_CLOSE, now);
 		break;
 	case TRUTH_QUIET:
@@ -359,7 +368,9 @@ static ns_t earlier(ns_t a, ns_t b)
 static void watch(struct stage *stage, ns_t now)
 {
 	const struct flow_sent *sent = stage->team->ledger.sent;
-	uint64_t wrong = stage->team->receiver_stats.counters[STATS_WRONG_SOURCE];
+	const uint64_t *counters = stage->team->receiver_stats.counters;
+	struct evidence_sums sums = {.wrong_source = counters[STATS_WRONG_SOURCE],
+	                             .closed = counters[STATS_REFUSED_PORT]};
 
 	if (!stage->marked && now >= stage->mark) {
 		stage->marked = true;
@@ -369,7 +380,7 @@ static void watch(struct stage *stage, ns_t now)
 		stage->happened = true;
 		happen(stage, now);
 	}
-	evidence_looks_step(&stage->looks, sent, wrong, now);
+	evidence_looks_step(&stage->looks, sent, sums, now);
 }
 
 static ns_t step(struct stage *stage, ns_t now)

@@ -37,6 +37,9 @@ struct world {
 	double duration;
 	unsigned policy; ///< enum flow_policy of the reusing cohort
 	bool sweep;      ///< a cohort that sweeps ages
+	bool gone;       ///< the dead server's host is gone with it: ICMP host unreachable now and then
+	bool drained;    ///< the server that refuses has weight 0
+	bool limited;    ///< the director limits the rate of its ICMP errors as Linux does
 };
 
 struct outcome {

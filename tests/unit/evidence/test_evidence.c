@@ -81,7 +81,7 @@ static void query(struct paper *paper, uint32_t tuple, unsigned second, bool los
 
 	flow_sent_query(&paper->ledger.sent[tuple], now);
 	if (lost) {
-		flow_spells_lost(&paper->spells, answered, tuple, now);
+		flow_spells_failed(&paper->spells, answered, tuple, now, FLOW_SILENT);
 		flow_answered_loss(answered, (uint16_t)second, now);
 		return;
 	}
@@ -99,7 +99,7 @@ static void live(struct paper *paper, unsigned losses, uint32_t late, bool marke
 			paper->mark = at(CHANGE);
 			evidence_looks_event(&paper->looks, paper->ledger.sent, at(CHANGE));
 		}
-		evidence_looks_step(&paper->looks, paper->ledger.sent, 0, at(second));
+		evidence_looks_step(&paper->looks, paper->ledger.sent, (struct evidence_sums){0}, at(second));
 		for (uint32_t tuple = 0; tuple < TUPLES; tuple++) {
 			bool is_late = tuple >= late;
 			bool dead = tuple % 2 == 0 && !is_late && second >= (unsigned)CHANGE &&
@@ -233,7 +233,7 @@ static void looks_stay_within_their_memory_and_keep_the_events(void **state)
 		if (second % 300 == 0) {
 			evidence_looks_event(&looks, sent, at(second));
 		}
-		evidence_looks_step(&looks, sent, 0, at(second));
+		evidence_looks_step(&looks, sent, (struct evidence_sums){0}, at(second));
 		assert_true(looks.count <= 8);
 		assert_true(evidence_looks_due(&looks) > at(second));
 	}

@@ -46,7 +46,7 @@ static void losses_in_a_row_follow_the_order_of_sending(void **state)
 	flow_answered_loss(&answered, 65534, 10);
 	flow_answered_answer(&answered, 40, 2);
 	flow_answered_loss(&answered, 65535, 20);
-	flow_answered_refusal(&answered, 0);
+	flow_answered_refusal(&answered, 0, 30);
 	assert_int_equal(answered.lost_in_a_row, 3);
 	flow_answered_loss(&answered, 2, 50);
 	assert_int_equal(answered.lost_in_a_row, 1);

@@ -36,7 +36,7 @@ static void live(struct world *world, ns_t rest, ns_t dead_from, ns_t dead_to, n
 		}
 		for (; expired + TIMEOUT <= now; expired++) {
 			if (expired % rest == 0 && expired >= dead_from && expired < dead_to) {
-				flow_spells_lost(&world->spells, &world->answered, 0, expired);
+				flow_spells_failed(&world->spells, &world->answered, 0, expired, FLOW_SILENT);
 				flow_answered_loss(&world->answered, (uint16_t)(expired / rest), expired);
 			}
 		}
@@ -128,13 +128,48 @@ static void what_finds_no_room_is_counted(void **state)
 	assert_int_equal(flow_spells_create(&spells, 1, &error), 0);
 	spells.capacity = 2;
 	for (uint32_t i = 0; i < 3; i++) {
-		flow_spells_lost(&spells, &answered[i], i, 10);
-		flow_spells_lost(&spells, &answered[i], i, 20);
+		flow_spells_failed(&spells, &answered[i], i, 10, FLOW_SILENT);
+		flow_spells_failed(&spells, &answered[i], i, 20, FLOW_SILENT);
 	}
 	assert_int_equal(spells.count, 2);
 	assert_int_equal(spells.omitted, 2);
 	spells.capacity = (uint32_t)(flow_spells_memory(1) / sizeof(struct flow_spell));
 	flow_spells_free(&spells);
+}
+
+static void fails(struct world *world, ns_t sent_at, enum flow_failure how)
+{
+	flow_spells_failed(&world->spells, &world->answered, 0, sent_at, how);
+	if (how == FLOW_SILENT) {
+		flow_answered_loss(&world->answered, (uint16_t)(sent_at / NS_PER_MS), sent_at);
+	} else {
+		flow_answered_refusal(&world->answered, (uint16_t)(sent_at / NS_PER_MS), sent_at);
+	}
+}
+
+static void refusals_join_the_losses_that_are_known_later(void **state)
+{
+	struct world world = {.answered = {.last_answered = 900 * NS_PER_MS}};
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(flow_spells_create(&world.spells, 1, &error), 0);
+	// Refused at once, while the silence before it is no loss yet.
+	fails(&world, 1200 * NS_PER_MS, FLOW_REFUSED);
+	fails(&world, 1000 * NS_PER_MS, FLOW_SILENT);
+	fails(&world, 1400 * NS_PER_MS, FLOW_UNREACHABLE);
+	fails(&world, 1600 * NS_PER_MS, FLOW_SILENT);
+	assert_true(flow_answered_missed(&world.answered, 1800 * NS_PER_MS, NS_PER_SEC));
+	flow_spells_healed(&world.spells, &world.answered, 0, 1800 * NS_PER_MS, NS_PER_SEC);
+	assert_int_equal(world.spells.log[0].refused, 1);
+	assert_int_equal(world.spells.log[0].unreachable, 1);
+	assert_int_equal(world.spells.log[0].widest, 300000);
+	expect(&world, 1,
+	       (struct flow_spell){.before = 900 * NS_PER_MS,
+	                           .first_lost = 1000 * NS_PER_MS,
+	                           .last_lost = 1600 * NS_PER_MS,
+	                           .healed = 1800 * NS_PER_MS,
+	                           .lost = 4});
 }
 
 int main(void)
@@ -146,6 +181,7 @@ int main(void)
 	        cmocka_unit_test(a_tuple_that_was_never_answered_has_no_answer_before),
 	        cmocka_unit_test(sound_tuples_leave_no_trace),
 	        cmocka_unit_test(what_finds_no_room_is_counted),
+	        cmocka_unit_test(refusals_join_the_losses_that_are_known_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,9 +67,10 @@ static bool directed(struct run *run, struct tuple *tuple, double now, struct ve
 	}
 	if (after && tuple->dead) {
 		lost = run->world == KEPT || run->world == WEIGHT || run->world == LAZY ||
-		       run->world == LISTED;
+		       run->world == LISTED || run->world == REFUSES;
 		if (run->world == REFUSES) {
 			slice->refused++;
+			slice->closed++;
 		}
 		if (run->world == LAZY) {
 			tuple->expires = -1;
@@ -91,6 +92,7 @@ static void query(struct run *run, struct tuple *tuple, double now)
 {
 	struct verdict_evidence *evidence = &run->evidence;
 	struct verdict_slice *slice = &run->slices[(int)now];
+	uint64_t refused = slice->refused;
 	bool lost = directed(run, tuple, now, slice) || chance(run, run->base);
 	bool first = tuple->before_sent + tuple->after_sent == 0;
 
@@ -98,7 +100,7 @@ static void query(struct run *run, struct tuple *tuple, double now)
 		lost = lost || chance(run, fmax(0, 0.2 * (swing(run, now) - 1)));
 	}
 	slice->sent++;
-	slice->lost += lost;
+	slice->lost += lost && slice->refused == refused;
 	tuple->first_lost += first && lost;
 	evidence->sent++;
 	if (now < BEFORE) {
@@ -447,6 +449,7 @@ static void any_evidence_gets_a_finite_verdict(void **state)
 			                                   sent,
 			                                   random_below(&random, sent + 1),
 			                                   random_below(&random, sent + 1),
+			                                   random_below(&random, 9),
 			                                   random_below(&random, 9)};
 		}
 		assert_int_equal(verdict_judge(&evidence, &options, &verdict, &error), 0);

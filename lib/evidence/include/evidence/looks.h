@@ -21,6 +21,12 @@ struct evidence_look {
 	struct flow_sent *sent;
 };
 
+/** What only the receiver's counters tell, so far. */
+struct evidence_sums {
+	uint64_t wrong_source; ///< replies from a wrong source
+	uint64_t closed;       ///< ICMP port unreachable, prohibited and the like: all but host unreachable
+};
+
 struct evidence_looks {
 	struct evidence_look looks[EVIDENCE_LOOKS_MAX]; ///< by time
 	unsigned count, limit;
@@ -29,8 +35,8 @@ struct evidence_looks {
 	ns_t every, next;          ///< the rhythm
 	ns_t event_at, event_next; ///< the looks soon after an event
 	const struct stats_shape *shape;
-	uint64_t *wrong_source; ///< [shape->intervals] replies from a wrong source, by arrival
-	uint64_t wrong_source_seen;
+	struct evidence_sums *sums; ///< [shape->intervals], by arrival
+	struct evidence_sums seen;
 };
 
 /**
@@ -48,9 +54,9 @@ void evidence_looks_release(struct evidence_looks *looks);
 /** Something happens now: look, before it does. `sent` may be written meanwhile. */
 void evidence_looks_event(struct evidence_looks *looks, const struct flow_sent *sent, ns_t now);
 
-/** Look when it is time; note the replies from wrong sources so far. Call it often. */
-void evidence_looks_step(struct evidence_looks *looks, const struct flow_sent *sent, uint64_t wrong_source,
-                         ns_t now);
+/** Look when it is time; note what came so far. Call it often. */
+void evidence_looks_step(struct evidence_looks *looks, const struct flow_sent *sent,
+                         struct evidence_sums sums, ns_t now);
 
 /** When evidence_looks_step() has something to do. */
 ns_t evidence_looks_due(const struct evidence_looks *looks);

@@ -26,8 +26,8 @@ struct flow_sent {
  */
 struct flow_answered {
 	ns_t last_answered; ///< arrival of the latest answer
-	ns_t first_lost;    ///< send time of the first lost query
-	ns_t last_lost;     ///< send time of the latest lost query
+	ns_t first_lost;    ///< send time of the first query lost or refused; 0: none
+	ns_t last_lost;     ///< send time of the latest query lost or refused
 	uint32_t spell;     ///< place of the latest one in the log (flow/spells.h), counted from 1; 0: none
 	uint32_t reserved;
 	uint32_t answered;
@@ -102,22 +102,30 @@ static inline void flow_answered_answer(struct flow_answered *answered, ns_t now
 	answered->backend_known = 1;
 }
 
-/** RX: the query `id` sent at `sent_at` is lost: its timeout has passed. */
-static inline void flow_answered_loss(struct flow_answered *answered, uint16_t id, ns_t sent_at)
+// A refusal is known before the loss of an earlier query is.
+static inline void flow_answered_failure(struct flow_answered *answered, uint16_t id, ns_t sent_at)
 {
-	if (answered->lost == 0) {
+	if (answered->first_lost == 0 || sent_at < answered->first_lost) {
 		answered->first_lost = sent_at;
 	}
-	answered->last_lost = sent_at;
-	answered->lost++;
+	if (answered->last_lost < sent_at) {
+		answered->last_lost = sent_at;
+	}
 	flow_answered_row(answered, id);
 }
 
-/** RX: an ICMP error answers the query `id`. */
-static inline void flow_answered_refusal(struct flow_answered *answered, uint16_t id)
+/** RX: the query `id` sent at `sent_at` is lost: its timeout has passed. */
+static inline void flow_answered_loss(struct flow_answered *answered, uint16_t id, ns_t sent_at)
+{
+	answered->lost++;
+	flow_answered_failure(answered, id, sent_at);
+}
+
+/** RX: an ICMP error answers the query `id` sent at `sent_at`. */
+static inline void flow_answered_refusal(struct flow_answered *answered, uint16_t id, ns_t sent_at)
 {
 	answered->refused++;
-	flow_answered_row(answered, id);
+	flow_answered_failure(answered, id, sent_at);
 }
 
 /** The backend of the latest answer that named one. */

@@ -1,8 +1,8 @@
 #pragma once
-// Spells: the stretches in which a tuple lost its queries, from the last answer before to the first query
-// answered after. One RX lcore writes a log; any thread may read it at any time, and exactly once nobody
-// writes. It is memory taken at the start, never more: what finds no room is counted. The data path pays one
-// comparison an answer; the log itself is touched when queries are lost only.
+// Spells: the stretches in which a tuple's queries failed (lost in silence, or refused by ICMP), from the
+// last answer before to the first query answered after. One RX lcore writes a log; any thread may read it at
+// any time, and exactly once nobody writes. It is memory taken at the start, never more: what finds no room
+// is counted. The data path pays one comparison an answer; the log itself is touched when queries fail only.
 
 #include "base/error.h"
 #include "base/units.h"
@@ -15,16 +15,29 @@
 /** The largest log: 48 bytes each. */
 #define FLOW_SPELLS_MAX (UINT32_C(1) << 21)
 
+/** How a query failed. */
+enum flow_failure {
+	FLOW_SILENT,      ///< nothing came within the timeout
+	FLOW_REFUSED,     ///< ICMP port unreachable, prohibited or the like: somebody turned it away
+	FLOW_UNREACHABLE, ///< ICMP host or network unreachable: nobody was there
+};
+
 /** One spell. Times are ns since the epoch of the run. */
 struct flow_spell {
 	ns_t before;     ///< arrival of the last answer before it; 0: never any; `first_lost`: not known
-	ns_t first_lost; ///< when its first lost query was sent
+	ns_t first_lost; ///< when its first failed query was sent
 	ns_t last_lost;
-	ns_t healed; ///< when the first query answered after it was sent; 0: none
-	ns_t widest; ///< longest rest of the tuple from `before` to `last_lost`
+	ns_t healed;     ///< when the first query answered after it was sent; 0: none
+	uint32_t widest; ///< longest rest of the tuple from `before` to `last_lost`, us; up to a query's
+	                 ///< timeout too long where a refusal was known before an earlier loss; stays at
+	                 ///< UINT32_MAX
 	uint32_t tuple;
-	uint32_t lost; ///< queries; 0: a query was passed over by a later one, and answered after all
+	uint32_t lost; ///< failed queries; 0: a query was passed over by a later one, and answered after all
+	uint16_t refused;     ///< of these, FLOW_REFUSED; stays at 65535
+	uint16_t unreachable; ///< of these, FLOW_UNREACHABLE; stays at 65535
 };
+
+_Static_assert(sizeof(struct flow_spell) == 48, "what the documentation says of its memory");
 
 struct flow_spells {
 	struct flow_spell *log;
@@ -49,11 +62,11 @@ __attribute__((always_inline)) static inline void flow_spells_prefetch(const str
 }
 
 /**
- * RX, before flow_answered_loss(): the query that left `tuple` at `sent_at` is lost. A tuple's losses come in
- * the order of sending.
+ * RX, before flow_answered_loss() or flow_answered_refusal(): the query that left `tuple` at `sent_at`
+ * failed. A tuple's losses come in the order of sending; a refusal may come before earlier losses are known.
  */
-void flow_spells_lost(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
-                      ns_t sent_at);
+void flow_spells_failed(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
+                        ns_t sent_at, enum flow_failure how);
 
 /**
  * RX, before flow_answered_answer(): the query sent at `sent_at` is answered, others before it were not.

@@ -18,15 +18,25 @@ struct verdict_slice {
 	double to;
 	uint64_t sent;
 	uint64_t lost;
-	uint64_t refused;
+	uint64_t refused; ///< by ICMP of any kind
+	uint64_t closed;  ///< ICMP port unreachable, prohibited and the like, by arrival
 	uint64_t wrong_source;
 };
 
+/** How queries failed: the others of `failed` in silence. */
+struct verdict_failures {
+	uint64_t failed;
+	uint64_t refused;     ///< ICMP port unreachable, prohibited and the like: somebody turned them away
+	uint64_t unreachable; ///< ICMP host or network unreachable: nobody was there
+};
+
 /**
- * A run as the client saw it. A tuple is *stale* after the event when it was used before it, *clean* when it
- * wasn't (fresh tuples and first uses). Without an event, `before`, `stale` and `clean` stay empty. Stale and
- * clean are best counted by each tuple's first query after the event: then they are independent, and what
- * happens later (expiry, chance) doesn't thin them.
+ * A run as the client saw it. Lost queries are those that failed, be it in silence or by ICMP (slices count
+ * the two apart): of a dead server's both may come, for kernels limit the rate of ICMP errors. A tuple is
+ * *stale* after the event when it was used before it, *clean* when it wasn't (fresh tuples and first uses).
+ * Without an event, `before`, `stale` and `clean` stay empty. Stale and clean are best counted by each
+ * tuple's first query after the event: then they are independent, and what happens later (expiry, chance)
+ * doesn't thin them.
  */
 struct verdict_evidence {
 	bool event;                     ///< a change of the real servers is marked on the time line
@@ -42,6 +52,7 @@ struct verdict_evidence {
 	struct verdict_clusters after;  ///< all queries after it; empty: stale and clean together
 	struct verdict_clusters first_use; ///< queries of tuples that were never answered before
 	struct verdict_clusters reused;    ///< of those that were; both of the same time
+	struct verdict_failures failures;  ///< of all tuples after the event (none: in the run)
 	uint64_t again_sent; ///< stale tuples, after their first loss and within the timeout of it
 	uint64_t again_lost;
 	uint64_t next_sent; ///< the query after a stale tuple's first loss, however late
@@ -70,7 +81,7 @@ enum verdict_signature {
 	VERDICT_FLUSHING,     ///< a burst of answers from the real server's own address
 	VERDICT_OVERLOAD,     ///< losses follow the rate
 	VERDICT_EXHAUSTION,   ///< new tuples lose, reused ones don't
-	VERDICT_REFUSED,      ///< ICMP port unreachable
+	VERDICT_REFUSED,      ///< ICMP port unreachable, and what fails in silence beside it
 	VERDICT_SIGNATURES,
 };
 
@@ -87,7 +98,7 @@ struct verdict_finding {
 	double p_value;                 ///< of the null hypothesis, uncorrected; 1 when not tested
 	double adjusted;                ///< Holm's
 	struct verdict_interval effect; ///< a difference or share of losses, as `statement` says
-	char statement[256];
+	char statement[400];
 };
 
 enum verdict_overall {
@@ -104,7 +115,7 @@ struct verdict {
 	struct verdict_interval excess; ///< loss after the event (no event: in the run) above that before it
 	struct verdict_timeout timeout; ///< from `since_use`, when stale tuples lose more
 	double needed;                  ///< VERDICT_NOT_ENOUGH: queries a group that would do; else 0
-	char text[512];                 ///< one or two sentences for a person
+	char text[1024];                ///< a few sentences for a person
 };
 
 /** A signature's name in a report ("removed server, entries kept"). */
