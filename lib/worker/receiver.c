@@ -434,8 +434,8 @@ static void keep_loss(struct worker_receiver *receiver, const struct worker_link
 	struct match_query before;
 
 	if (match_predecessor(link->table, lost, now, &before)) {
-		// An entry keeps its time modulo 1099 s; the age class of the lost query says how long ago that
-		// was.
+		// An entry keeps its time modulo 1099 s; the age class of the lost query says how long ago
+		// that was.
 		while (before.id == (uint16_t)(lost->id - 1) && before.sent_at > MATCH_TIME_SPAN &&
 		       lost->sent_at - before.sent_at < stats_age_low(lost->age_class)) {
 			before.sent_at -= MATCH_TIME_SPAN;

@@ -33,7 +33,8 @@ static void sequential_policy_goes_round_the_space(void **state)
 // Two pickers of one seed: one is asked tuple by tuple, the other takes what it told beforehand.
 static void upcoming_is_what_asking_one_by_one_gives(void **state)
 {
-	static const enum flow_policy kinds[] = {FLOW_POLICY_SEQUENTIAL, FLOW_POLICY_RANDOM, FLOW_POLICY_LINUX};
+	static const enum flow_policy kinds[] = {FLOW_POLICY_SEQUENTIAL, FLOW_POLICY_RANDOM,
+	                                         FLOW_POLICY_LINUX};
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {

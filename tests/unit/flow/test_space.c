@@ -65,7 +65,8 @@ static void check_space(const struct flow_space *space)
 					uint32_t worked_out;
 					uint16_t port;
 
-					flow_cohort_source4(&space->cohorts[c], w, number, &worked_out, &port);
+					flow_cohort_source4(&space->cohorts[c], w, number, &worked_out,
+					                    &port);
 					assert_memory_equal(&worked_out, source.address, 4);
 					assert_int_equal(port, source.port);
 				}
