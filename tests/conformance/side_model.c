@@ -14,6 +14,7 @@
 enum { EVENTS_MAX = 64, HEARD_MAX = 64, SERVICE_PORT = 53 };
 
 /** A datagram that a server is going to send. */
+#define HZ 100 // of a model that may have any
 struct event {
 	double due;
 	double interval;
@@ -118,7 +119,7 @@ static void model_up(struct side *side, const struct setup *setup, const char *s
 	options.conntrack = setup->conntrack;
 	options.conntrack_timeout = nanoseconds(setup->conntrack_timeout);
 	options.drop_rate = setup->drop;
-	options.hz = setup->hz;
+	options.hz = setup->hz > 0 ? setup->hz : HZ;
 	options.first_jiffy = setup->jiffies;
 	options.connections = 1024;
 	check(ipvs_create(&model->ipvs, &options, &error), &error);
@@ -365,7 +366,7 @@ static void model_watch(struct side *side, unsigned first, unsigned count, doubl
                         double *late)
 {
 	struct model *model = model_of(side);
-	double step = 1.0 / model->setup.hz;
+	double step = 1.0 / (model->setup.hz > 0 ? model->setup.hz : HZ);
 	struct row rows[PORTS_MAX];
 
 	for (unsigned i = 0; i < count; i++) {

@@ -114,7 +114,7 @@ static void set_up(struct run *run, char *const *words, unsigned count)
 {
 	bool six = run->setup.six;
 
-	run->setup = (struct setup){.timeout = 30, .conntrack_timeout = 30, .hz = 100, .six = six};
+	run->setup = (struct setup){.timeout = 30, .conntrack_timeout = 30, .six = six};
 	for (unsigned i = 1; i < count; i++) {
 		set_key(&run->setup, words[i]);
 	}

@@ -17,15 +17,15 @@ struct setup {
 	double timeout;           ///< seconds
 	double conntrack_timeout; ///< seconds
 	double persistence;       ///< seconds; 0 = off
-	unsigned hz;
-	unsigned jiffies;   ///< at the start: the phase of the timer wheel (model)
-	unsigned drop;      ///< am_droprate with drop_packet=3; 0 = off
-	bool expire_nodest; ///< sysctl expire_nodest_conn
-	bool hooks;         ///< conntrack sees the packets
-	bool conntrack;     ///< hooks, and sysctl vs/conntrack
-	bool lazy;          ///< a kernel < 5.9
-	bool one_packet;    ///< -o
-	bool six;           ///< IPv6
+	unsigned hz;              ///< what the item is about; 0 = any kernel's (the model's is 100 then)
+	unsigned jiffies;         ///< at the start: the phase of the timer wheel (model)
+	unsigned drop;            ///< am_droprate with drop_packet=3; 0 = off
+	bool expire_nodest;       ///< sysctl expire_nodest_conn
+	bool hooks;               ///< conntrack sees the packets
+	bool conntrack;           ///< hooks, and sysctl vs/conntrack
+	bool lazy;                ///< a kernel < 5.9
+	bool one_packet;          ///< -o
+	bool six;                 ///< IPv6
 };
 
 /** Queries from ports `first` to `first + count - 1` of a client, in this order, at once. */

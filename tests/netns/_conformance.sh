@@ -2,8 +2,7 @@
 # kernel's HZ where it isn't User-Mode Linux's 100. See docs/conformance.md.
 # shellcheck shell=bash
 . "$(dirname "${BASH_SOURCE[0]}")/_init.sh"
-[[ -e /proc/net/ip_vs ]] || command -v linux.uml >/dev/null || skip 'neither ip_vs nor user-mode-linux'
-[[ -c /dev/net/tun ]] || skip 'no /dev/net/tun'
+need_ip_vs
 
 # hold_items RANGE
 hold_items() {

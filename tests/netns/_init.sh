@@ -2,10 +2,13 @@
 # own: when it ends, however it ends, the kernel takes down all that it started, made or mounted. Gives it:
 #   $top, $build      the source tree and the build directory (STALEFLOW_BUILD overrides it)
 #   $work             an empty directory that goes away with the test
+#   $slowness         how many times slower than a real machine this one may be (scripts/machine emulates its processors)
 # and the functions below. Exit status 77 means "skipped".
 # shellcheck shell=bash
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=${STALEFLOW_BUILD:-$top/build}
+
+slowness=${STALEFLOW_SLOWNESS:-1}
 
 skip() {
 	echo "skipped: $*"
@@ -40,7 +43,7 @@ fail() {
 
 # wait_for SECONDS COMMAND...: polls until the command succeeds, and fails the test at the deadline.
 wait_for() {
-	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local deadline=$((${EPOCHREALTIME/./} + $1 * slowness * 1000000))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[[ ${EPOCHREALTIME/./} -lt $deadline ]] || fail "waited in vain for: $*"
@@ -56,6 +59,13 @@ assert_equal() {
 # assert_match WHAT PATTERN FOUND: FOUND matches the extended regular expression.
 assert_match() {
 	[[ $3 =~ $2 ]] || fail "$1: nothing like \"$2\" in \"$3\""
+}
+
+# need_ip_vs: for tests that use scripts/lab: the kernel's own ip_vs, or User-Mode Linux's.
+need_ip_vs() {
+	[[ -e /proc/net/ip_vs ]] || modprobe -q ip_vs 2>/dev/null && return
+	command -v linux.uml >/dev/null || skip 'neither ip_vs nor user-mode-linux'
+	[[ -c /dev/net/tun ]] || skip 'no /dev/net/tun'
 }
 
 # make_pair [NAMESPACE]: a namespace (server) joined to the test's by a veth pair named "client" here and "server" there, with

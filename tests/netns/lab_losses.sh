@@ -3,8 +3,7 @@
 # loses nothing but what was in flight, answered by the wrong source; endless loss at weight 0 with a dead pod; refusals by a closed
 # port. And the concentration of flows in a rolling update of two: half of them, then three quarters, on the model as well.
 . "$(dirname "$0")/_init.sh"
-[[ -e /proc/net/ip_vs ]] || command -v linux.uml >/dev/null || skip 'neither ip_vs nor user-mode-linux'
-[[ -c /dev/net/tun ]] || skip 'no /dev/net/tun'
+need_ip_vs
 . "$top/tests/conformance/losses.bash"
 
 # assert_between WHAT LOW HIGH FOUND
