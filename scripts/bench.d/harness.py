@@ -3,6 +3,7 @@ import dataclasses
 import json
 import os
 import re
+import resource
 import shutil
 import statistics
 import subprocess
@@ -30,6 +31,7 @@ class Table:
     title: str
     columns: list
     rows: list = dataclasses.field(default_factory=list)
+    note: str = ""
 
     def add(self, *cells):
         self.rows.append([str(cell) for cell in cells])
@@ -38,7 +40,7 @@ class Table:
         heads = [column.removesuffix(" |") for column in self.columns]
         rules = ["---" if column.endswith(" |") else "---:" for column in self.columns]
         lines = ["| " + " | ".join(heads) + " |", "|" + "|".join(rules) + "|"]
-        return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in self.rows]) + "\n"
+        return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in self.rows]) + "\n" + (f"\n{self.note}\n" if self.note else "")
 
 
 def spread(values, digits=1):
@@ -54,6 +56,7 @@ class Bench:
         self.options = options
         self.results = []
         self.tables = []
+        self.since = machine_time()
 
     def eal(self, lcores, memory=512):
         pages = [] if self.options.huge else ["--no-huge"]
@@ -119,6 +122,11 @@ class Bench:
         return {"cpu_ns": cpu / int(packets[-1])}
 
     def publish(self, table):
+        """Print a table, and what the machine did besides since the last one: noise has its cause beside it."""
+        now = machine_time()
+        busy, own, passed = (after - before for before, after in zip(self.since, now))
+        self.since = now
+        table.note = f"Other work took {100 * max(0, busy - own) / passed:.0f} % of the machine meanwhile."
         print(f"\n### {table.title}\n\n{table}", flush=True)
         self.tables.append(table)
 
@@ -148,6 +156,16 @@ class Bench:
                                  "base": base or next(iter(medians)), "last": runs[-1]})
         self.publish(table)
         return lines
+
+
+def machine_time():
+    """Seconds of CPU so far: of everybody, of our children that have ended, and the most that there could be."""
+    with open("/proc/stat") as counters:
+        user, nice, system, idle, waiting, interrupt, soft, steal = map(int, counters.readline().split()[1:9])
+    busy = user + nice + system + interrupt + soft + steal
+    tick = os.sysconf("SC_CLK_TCK")
+    own = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return busy / tick, own.ru_utime + own.ru_stime, (busy + idle + waiting) / tick
 
 
 def worker_time(pid):

@@ -44,6 +44,22 @@ static inline ns_t bench_thread_time(void)
 	return (ns_t)time.tv_sec * NS_PER_SEC + (ns_t)time.tv_nsec;
 }
 
+/** How long the calling thread was ready to run and had no CPU, so far: others' work, not the program's. 0
+ * when the kernel doesn't count it. */
+static inline ns_t bench_thread_waited(void)
+{
+	unsigned long long ran = 0, waited = 0;
+	FILE *file = fopen("/proc/thread-self/schedstat", "re");
+
+	if (file != NULL) {
+		if (fscanf(file, "%llu %llu", &ran, &waited) != 2) {
+			waited = 0;
+		}
+		fclose(file);
+	}
+	return waited;
+}
+
 static inline void bench_span_begin(struct bench_span *span, const struct bench_clock *clock, uint64_t count)
 {
 	span->count -= count;

@@ -27,7 +27,8 @@ struct bench {
 	uint64_t *stamps; // TSC of each frame's arrival
 	uint32_t queries, received;
 	unsigned longest_handover;
-	ns_t start; // the first query is due
+	ns_t start;                        // the first query is due
+	ns_t sender_waited, reader_waited; // for a CPU
 };
 
 static struct {
@@ -45,12 +46,14 @@ static int send_queries(void *context)
 {
 	struct bench *bench = (struct bench *)context;
 	struct worker_sender *sender = &bench->team->senders[0];
+	ns_t waited = bench_thread_waited();
 
 	while (worker_sender_state(sender) == WORKER_SENDING) {
 		unsigned burst = worker_sender_step(sender, bench_now(&bench->clock));
 
 		bench->longest_handover = RTE_MAX(bench->longest_handover, burst);
 	}
+	bench->sender_waited = bench_thread_waited() - waited;
 	return 0;
 }
 
@@ -60,6 +63,7 @@ static int read_frames(void *context)
 	struct bench *bench = (struct bench *)context;
 	struct worker_sender *sender = &bench->team->senders[0];
 	struct rte_mbuf *frames[WORKER_BURST];
+	ns_t waited = bench_thread_waited();
 	bool more = true;
 
 	while (more) {
@@ -74,6 +78,7 @@ static int read_frames(void *context)
 		rte_pktmbuf_free_bulk(frames, count);
 		more = sending || count > 0;
 	}
+	bench->reader_waited = bench_thread_waited() - waited;
 	return 0;
 }
 
@@ -132,10 +137,11 @@ static void print(const struct bench *bench, const struct load_profile *profile)
 	worker_team_snapshot(bench->team, &snapshot, bench_now(&bench->clock));
 	printf("{\"bench\": \"pace\", \"rate\": \"%s\", \"received\": %u, \"achieved_qps\": %.2f, \"error\": "
 	       "%.8f, "
-	       "\"skipped\": %llu, \"longest_handover\": %u, \"longest_run\": %u",
+	       "\"skipped\": %llu, \"longest_handover\": %u, \"longest_run\": %u, \"waited_us\": %.1f",
 	       settings.rate, bench->received, achieved, paced ? achieved / peak - 1 : 0.0,
 	       (unsigned long long)snapshot.sender[STATS_SKIPPED], bench->longest_handover,
-	       longest_run(bench, gap, ns_per_cycle));
+	       longest_run(bench, gap, ns_per_cycle),
+	       (double)(bench->sender_waited + bench->reader_waited) / 1e3);
 	for (uint32_t i = 0; i < count; i++) {
 		values[i] = (double)(bench->stamps[i + 1] - bench->stamps[i]) * ns_per_cycle / gap;
 	}
