@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import statistics
 
 from harness import Bench, need, spread, summary
 
@@ -33,6 +34,7 @@ def wire(bench, setup, title):
     columns = [" |", "sent/s", "lowest-highest", "x kxdpgun", "x dnsperf", "CPU ns a query", "known of a query |"]
     if setup == "nsd":
         columns.insert(3, "answered/s")
+        columns.insert(-1, "an answer")
     table = bench.table("wire-" + setup, title, columns)
     best = {tool: max(median(runs, "sent_qps")["median"] for name, runs in lines.items() if name.startswith(tool))
             for tool in ("kxdpgun", "dnsperf")}
@@ -43,6 +45,7 @@ def wire(bench, setup, title):
                  f"{cpu['median']:,.0f}", TRACKED[re.split("[ ,]", name)[0]]]
         if setup == "nsd":
             cells.insert(3, f"{answered['median']:,.0f}")
+            cells.insert(-1, f"{statistics.median(line['cpu_ns'] * line['sent_qps'] / line['answered_qps'] for line in runs):,.0f}")
         table.add(*cells)
         bench.results.append({"bench": "wire-" + setup, "subject": name, "sent_qps": sent, "answered_qps": answered, "cpu_ns": cpu,
                               "ratios": ratios})
