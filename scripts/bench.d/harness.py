@@ -57,6 +57,7 @@ class Bench:
         self.results = []
         self.tables = []
         self.since = machine_time()
+        self.noise = ""
 
     def eal(self, lcores, memory=512):
         pages = [] if self.options.huge else ["--no-huge"]
@@ -125,8 +126,10 @@ class Bench:
         """Print a table, and what the machine did besides since the last one: noise has its cause beside it."""
         now = machine_time()
         busy, own, passed = (after - before for before, after in zip(self.since, now))
-        self.since = now
-        table.note = f"Other work took {100 * max(0, busy - own) / passed:.0f} % of the machine meanwhile."
+        if passed > 1:  # a second table of the same runs has the same note
+            self.since = now
+            self.noise = f"Other work took {100 * max(0, busy - own) / passed:.0f} % of the machine meanwhile."
+        table.note = self.noise
         print(f"\n### {table.title}\n\n{table}", flush=True)
         self.tables.append(table)
 

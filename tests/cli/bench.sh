@@ -31,7 +31,7 @@ refuses 1 'bench: there is no kxdpgun here, *' env PATH="$work" "$python" "$benc
 # What --doc writes has its marks.
 tables=$(cd "$top/scripts/bench.d" && python3 -B - <<'TABLES'
 import re
-for name in ("null", "pace", "loop", "wire"):
+for name in ("null", "pace", "loop", "wire", "roofline"):
     text = open(name + ".py").read()
     print(*re.findall(r'(?:bench\.table|bench\.compare)\("([\w-]+)"', text))
 TABLES
