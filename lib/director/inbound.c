@@ -192,6 +192,15 @@ static bool is_service_address(const struct director *director, const struct add
 	return false;
 }
 
+/** True of the addresses that are the director's for ARP, ND and pings. */
+static bool is_own_address(const struct director *director, const struct address *address)
+{
+	const struct address *own = &director->options.own;
+
+	return is_service_address(director, address) ||
+	       (own->family != ADDRESS_NONE && address_equal(own, address));
+}
+
 /** Answer ARP, ND and pings. */
 static void answer_neighbour(struct director *director, const struct packet_view *view, uint16_t queue)
 {
@@ -203,7 +212,7 @@ static void answer_neighbour(struct director *director, const struct packet_view
 	size_t length;
 
 	// Who probes for an address or announces its own wants no answer from a gateway.
-	if (!is_service_address(director, &asked) &&
+	if (!is_own_address(director, &asked) &&
 	    (!director->options.proxy_neighbours || !address_is_unicast(&asking) ||
 	     address_equal(&asked, &asking))) {
 		director_drop(director, DIRECTOR_DROP_FOREIGN);
@@ -250,6 +259,15 @@ static void take_udp(struct director *director, ns_t now, const struct packet_vi
 	bring_in(director, now, view, length, queue);
 }
 
+static bool is_corrupt(const struct director *director, const struct packet_view *view)
+{
+	enum packet_checksum checksum =
+	        director->options.verify_checksums ? packet_checksum_verify(view) : PACKET_CHECKSUM_GOOD;
+
+	return checksum == PACKET_CHECKSUM_BAD ||
+	       (checksum == PACKET_CHECKSUM_PARTIAL && director->options.refuse_partial);
+}
+
 static void take_frame(struct director *director, ns_t now, const uint8_t *frame, size_t length,
                        uint16_t queue)
 {
@@ -263,7 +281,7 @@ static void take_frame(struct director *director, ns_t now, const uint8_t *frame
 		director_drop(director, DIRECTOR_DROP_FOREIGN);
 		return;
 	}
-	if (director->options.verify_checksums && packet_checksum_verify(&view) == PACKET_CHECKSUM_BAD) {
+	if (is_corrupt(director, &view)) {
 		director_drop(director, DIRECTOR_DROP_CHECKSUM);
 		return;
 	}

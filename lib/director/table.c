@@ -145,6 +145,9 @@ uint32_t table_create(struct ipvs *ipvs, const struct ipvs_key *key, struct dest
 	ipvs->conntracks[index] = (struct conntrack){0};
 	*head = index;
 	ipvs->count++;
+	if (ipvs->count > ipvs->counters.most) {
+		ipvs->counters.most = ipvs->count;
+	}
 	destination_bind(destination, is_template);
 	return index;
 }

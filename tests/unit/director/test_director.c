@@ -276,9 +276,11 @@ static void neighbours_and_pings_are_answered(void **state)
 
 	(void)state;
 	memcpy(own.mac, client_mac, 6);
-	for (int proxy = 0; proxy <= 1; proxy++) {
+	// For the service only; for any address; for its own, which the gateway's is here.
+	for (int way = 0; way < 3; way++) {
 		device_prepare(&device);
-		device.options.proxy_neighbours = proxy;
+		device.options.proxy_neighbours = way == 1;
+		device.options.own = way == 2 ? gateway : device.options.own;
 		device_open(&device);
 		for (int i = 0; i < 2; i++) {
 			struct rte_mbuf *mbuf = rte_pktmbuf_alloc(client_pool);
@@ -289,7 +291,7 @@ static void neighbours_and_pings_are_answered(void **state)
 			mbuf->data_len = (uint16_t)length;
 			mbuf->pkt_len = (uint32_t)length;
 			director_receive(device.director, 0, &mbuf, 1);
-			if (i == 1 && !proxy) {
+			if (i == 1 && way == 0) {
 				assert_int_equal(director_transmit(device.director, 0, &mbuf, 1), 0);
 				continue;
 			}
@@ -300,9 +302,48 @@ static void neighbours_and_pings_are_answered(void **state)
 			assert_memory_equal(view.neighbour.mac, device.options.mac, 6);
 			rte_pktmbuf_free(mbuf);
 		}
-		assert_int_equal(director_counters(device.director)->neighbours, 1 + proxy);
+		assert_int_equal(director_counters(device.director)->neighbours, 1 + (way > 0));
 		device_close(&device);
 	}
+}
+
+static void an_unfinished_checksum_is_taken_or_refused(void **state)
+{
+	struct packet_view view;
+	struct rte_mbuf *mbuf;
+	struct device device;
+
+	(void)state;
+	for (int refuse = 0; refuse <= 1; refuse++) {
+		device_prepare(&device);
+		device.options.refuse_partial = refuse;
+		device_open(&device);
+		mbuf = make_query(&device, 1000);
+		packet_parse(rte_pktmbuf_mtod(mbuf, uint8_t *), mbuf->pkt_len, &view);
+		// The pseudo-header's sum alone (udp_set_csum).
+		packet_write16(rte_pktmbuf_mtod(mbuf, uint8_t *) + 40,
+		               packet_fold(packet_sum(view.source, 4) + packet_sum(view.destination, 4) + 17 +
+		                           view.transport_length));
+		director_receive(device.director, 0, &mbuf, 1);
+		assert_int_equal(drops(&device, DIRECTOR_DROP_CHECKSUM), refuse);
+		assert_string_equal(replies(&device, 1), refuse ? "" : "b");
+		device_close(&device);
+	}
+}
+
+static void the_table_is_remembered_at_its_fullest(void **state)
+{
+	struct device device;
+
+	(void)state;
+	device_prepare(&device);
+	device.options.ipvs.udp_timeout = seconds(2);
+	device_open(&device);
+	ask_ports(&device, 0, 1000, 5);
+	ask_ports(&device, 10, 2000, 3);
+	assert_int_equal(ipvs_table_count(director_ipvs(device.director)), 3);
+	assert_int_equal(ipvs_counters(director_ipvs(device.director))->most, 5);
+	device_close(&device);
 }
 
 static void a_port_step_answers_through_an_ethdev(void **state)
@@ -352,6 +393,8 @@ int main(void)
 	        cmocka_unit_test(without_servers_or_at_another_port_queries_are_refused),
 	        cmocka_unit_test(bad_events_are_refused_with_the_names_that_exist),
 	        cmocka_unit_test(bad_options_are_refused_with_a_reason),
+	        cmocka_unit_test(an_unfinished_checksum_is_taken_or_refused),
+	        cmocka_unit_test(the_table_is_remembered_at_its_fullest),
 	        cmocka_unit_test(neighbours_and_pings_are_answered),
 	        cmocka_unit_test(a_port_step_answers_through_an_ethdev),
 	};

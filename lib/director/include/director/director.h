@@ -49,9 +49,11 @@ struct director_options {
 	        *backends; ///< borrowed; added in this order, so the last one is listed first
 	unsigned backend_count;
 	uint8_t mac[6];
-	bool proxy_neighbours; ///< answer ARP and ND for every address, as a gateway would; else for the
-	                       ///< services'
+	struct address own;    ///< of the director itself, for which it answers ARP, ND and pings as for the
+	                       ///< services'; ADDRESS_NONE: none
+	bool proxy_neighbours; ///< answer ARP and ND for every address, as a gateway would
 	bool verify_checksums; ///< of what comes in
+	bool refuse_partial;   ///< a checksum that the sending kernel left to an offload is a bad one, too
 	uint16_t mtu;
 	struct director_faults faults;
 	ns_t icmp_ratelimit;        ///< one ICMP error a peer in this time (burst 6); 0 = off; Linux: 1 s
@@ -83,13 +85,13 @@ enum director_drop {
 	DIRECTOR_DROP_NO_MBUF,        ///< the pool is empty
 	DIRECTOR_DROP_PENDING,        ///< no room for a reply on its way
 	DIRECTOR_DROP_OUTPUT,         ///< the caller did not fetch the replies
-	DIRECTOR_DROP_PORT,           ///< the port did not take a frame
+	DIRECTOR_DROP_PORT, ///< the port did not take a frame, which was counted as what it is before
 	DIRECTOR_DROPS,
 };
 
 /**
  * Counters since the start; monotonic. Every query (and every copy of one) ends as answered, own_source,
- * refused, unreachable or one of the drops from DELETED on; until then it is in director_pending().
+ * refused, unreachable or one of the drops from DELETED to OUTPUT; until then it is in director_pending().
  */
 struct director_counters {
 	uint64_t received;    ///< frames

@@ -103,6 +103,7 @@ struct ipvs_counters {
 	uint64_t flushed;      ///< by the flush that follows a deletion
 	uint64_t translated;   ///< replies that left from the service's address
 	uint64_t untranslated; ///< replies without a connection
+	uint64_t most;         ///< connections and templates in the table at a time
 };
 
 /** A real server of one service as ipvsadm -Ln lists it. */
