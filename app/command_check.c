@@ -224,7 +224,7 @@ int command_check(int count, char **arguments)
 	struct options options;
 	int status = STATUS_OK;
 
-	if (options_parse(&options, count, arguments,
+	if (options_parse(&options, CONFIG_CLIENT, count, arguments,
 	                  "Usage: staleflow check [CONFIG] [OPTIONS]\n\n"
 	                  "Validate a configuration and say what a run would do: tuples, reuse, memory, "
 	                  "bandwidth. Sends nothing.\n",
@@ -240,24 +240,28 @@ int command_check(int count, char **arguments)
 
 int command_schema(int count, char **arguments)
 {
-	if (count > 1 && (strcmp(arguments[1], "--help") == 0 || strcmp(arguments[1], "-h") == 0)) {
-		printf("Usage: staleflow schema [--reference | --man]\n\n"
+	const char *option = count > 1 ? arguments[1] : "", *role = count > 2 ? arguments[2] : "run";
+
+	if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0) {
+		printf("Usage: staleflow schema [--reference | --man [run | director]]\n\n"
 		       "Print the JSON schema of configuration files; with --reference all settings, as "
-		       "Markdown; with --man the\noptions of run, as a section of a manual page.\n");
+		       "Markdown; with --man the\noptions of run or director, as a section of a manual "
+		       "page.\n");
 		return STATUS_OK;
 	}
-	if (count > 1 && strcmp(arguments[1], "--reference") == 0) {
+	if (strcmp(option, "--reference") == 0) {
 		config_describe(stdout);
 		return STATUS_OK;
 	}
-	if (count > 1 && strcmp(arguments[1], "--man") == 0) {
-		config_man(stdout);
+	if (strcmp(option, "--man") == 0 && (strcmp(role, "run") == 0 || strcmp(role, "director") == 0)) {
+		config_man(strcmp(role, "run") == 0 ? CONFIG_CLIENT : CONFIG_DIRECTOR, stdout);
 		return STATUS_OK;
 	}
 	if (count > 1) {
 		fprintf(stderr,
-		        "staleflow: '%s' is no option of 'schema'; it takes --reference, --man or nothing\n",
-		        arguments[1]);
+		        "staleflow: '%s' is no option of 'schema'; it takes --reference, --man run, --man "
+		        "director or nothing\n",
+		        strcmp(option, "--man") == 0 ? role : option);
 		return STATUS_USAGE;
 	}
 	return config_schema(stdout) == 0 ? STATUS_OK : STATUS_FAILED;

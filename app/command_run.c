@@ -66,7 +66,7 @@ static int command(int count, char **arguments, bool simulated, const char *usag
 	struct options options;
 	int status = STATUS_OK;
 
-	if (options_parse(&options, count, arguments, usage, &error) < 0) {
+	if (options_parse(&options, CONFIG_CLIENT, count, arguments, usage, &error) < 0) {
 		return options_fail(&error);
 	}
 	if (options.plan != NULL) {

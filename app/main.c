@@ -18,7 +18,7 @@ static const struct {
         {"merge", command_merge, "OUT.json IN.json...", "the results of several boxes as one"},
         {"plan", command_plan, "-Q RATE [OPTIONS]",
          "what a rate, a timeout and servers lose, and which run shows it"},
-        {"schema", command_schema, "[--reference | --man]",
+        {"schema", command_schema, "[--reference | --man WHOSE]",
          "print the JSON schema, or the reference, of configuration files"},
 };
 

@@ -136,8 +136,8 @@ static int fill_address(struct config_builder *builder, struct error *error)
 	return config_set_option(builder, "a", address_format(&own->address, text), error);
 }
 
-int options_parse(struct options *options, int count, char **arguments, const char *usage,
-                  struct error *error)
+int options_parse(struct options *options, enum config_role role, int count, char **arguments,
+                  const char *usage, struct error *error)
 {
 	struct config_builder *builder = config_begin();
 	int rc;
@@ -146,12 +146,14 @@ int options_parse(struct options *options, int count, char **arguments, const ch
 	if (builder == NULL) {
 		return error_set(error, -ENOMEM, "no memory for the settings");
 	}
+	config_set_role(builder, role);
 	rc = parse_words(builder, count, arguments, &options->help, error);
 	if (rc == 0 && options->help) {
 		printf("%s\n", usage);
-		config_help(stdout);
+		config_help(role, stdout);
 	} else if (rc == 0) {
-		rc = fill_address(builder, error);
+		rc = role == CONFIG_CLIENT ? fill_address(builder, error) : 0;
+		config_unused(builder, options->unused, sizeof(options->unused));
 		if (rc == 0) {
 			rc = config_finish(builder, &options->plan, error);
 		}

@@ -10,14 +10,15 @@
 struct options {
 	struct plan *plan; ///< the caller frees it
 	bool help;         ///< --help was given: the help was printed, and there is no plan
+	char unused[256];  ///< settings of the file that the role has no use for, comma-separated
 };
 
 /**
  * Parse "[CONFIG] [OPTIONS]". Fills in the interface's own address where the plan takes it. Returns 0, or a
  * negative errno with the place in `error`. `usage` is the head of --help.
  */
-int options_parse(struct options *options, int count, char **arguments, const char *usage,
-                  struct error *error);
+int options_parse(struct options *options, enum config_role role, int count, char **arguments,
+                  const char *usage, struct error *error);
 
 /** Print an error as every command does; returns STATUS_USAGE. */
 int options_fail(const struct error *error);

@@ -51,6 +51,20 @@ static int check_port(const struct config_checked *check)
 	return device != NULL ? 0 : REFUSE(check, "port", "driver %s needs a key \"%s\"", name, wanted);
 }
 
+// The model behind a port of its own can't be the one behind rings.
+static int check_own_port(const struct config_checked *check)
+{
+	enum plan_driver driver = check->plan->port.driver;
+
+	if (driver == PLAN_DRIVER_AUTO || driver == PLAN_DRIVER_DIRECTOR) {
+		return REFUSE(
+		        check, "port",
+		        "a director needs a port to answer on; give a network interface (--iface), a NIC "
+		        "(--pci), or a DPDK device (--device)");
+	}
+	return check_port(check);
+}
+
 static int check_service(const struct config_checked *check)
 {
 	const struct plan_service *service = &check->plan->service;
@@ -201,21 +215,34 @@ static int check_output(const struct config_checked *check)
 	return 0;
 }
 
+typedef int (*config_checker)(const struct config_checked *check);
+
+static int check_all(const config_checker *checks, const struct config_checked *check)
+{
+	int rc = 0;
+
+	for (; *checks != NULL && rc == 0; checks++) {
+		rc = (*checks)(check);
+	}
+	return rc;
+}
+
 int config_check(const struct config_builder *builder, const struct config_draft *draft, struct error *error)
 {
-	static int (*const checks[])(const struct config_checked *) = {
-	        check_port,  check_service,        check_queries,         check_generated,
-	        check_load,  config_check_cohorts, config_check_director, config_check_scenario,
-	        check_output};
+	static const config_checker client[] = {check_port,
+	                                        check_service,
+	                                        check_queries,
+	                                        check_generated,
+	                                        check_load,
+	                                        config_check_cohorts,
+	                                        config_check_director,
+	                                        config_check_scenario,
+	                                        check_output,
+	                                        NULL};
+	static const config_checker director[] = {check_own_port, check_service, config_check_director,
+	                                          config_check_scenario, NULL};
 	struct config_checked check = {
 	        .builder = builder, .draft = draft, .plan = &draft->plan, .error = error};
 
-	for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		int rc = checks[i](&check);
-
-		if (rc < 0) {
-			return rc;
-		}
-	}
-	return 0;
+	return check_all(builder->role == CONFIG_DIRECTOR ? director : client, &check);
 }

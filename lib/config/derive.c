@@ -61,9 +61,11 @@ static bool derive_port(json_t *root)
 	return json_object_set_new(port, "driver", json_string(plan_driver_name(found))) == 0;
 }
 
-static bool is_embedded(const json_t *root)
+// True when the model is part of the plan: behind a port within the process, or this is the model.
+static bool has_model(const json_t *root, enum config_role role)
 {
-	return strcmp(text_at(root, "port.driver"), plan_driver_name(PLAN_DRIVER_DIRECTOR)) == 0;
+	return role == CONFIG_DIRECTOR ||
+	       strcmp(text_at(root, "port.driver"), plan_driver_name(PLAN_DRIVER_DIRECTOR)) == 0;
 }
 
 static bool is_ipv6(const json_t *root)
@@ -73,20 +75,20 @@ static bool is_ipv6(const json_t *root)
 	return address != NULL && strchr(address, ':') != NULL;
 }
 
-static bool derive_director(json_t *root)
+static bool derive_director(json_t *root, bool model)
 {
 	json_t *director, *backends, *backend;
 	char text[64];
 	size_t i;
 
-	if (is_embedded(root) && child(root, "director", json_object) == NULL) {
+	if (model && child(root, "director", json_object) == NULL) {
 		return false;
 	}
 	director = json_object_get(root, "director");
 	if (director == NULL) {
 		return true;
 	}
-	if (is_embedded(root) &&
+	if (model &&
 	    !set_default(child(root, "service", json_object), "address", json_string(MODEL_SERVICE))) {
 		return false;
 	}
@@ -111,7 +113,7 @@ static bool derive_director(json_t *root)
 	return true;
 }
 
-static bool derive_cohorts(json_t *root)
+static bool derive_cohorts(json_t *root, bool model)
 {
 	json_t *cohorts = child(root, "cohorts", json_array);
 	bool slots = config_tree_get(root, "load.slots") != NULL;
@@ -136,7 +138,7 @@ static bool derive_cohorts(json_t *root)
 		if (!set_default(cohort, "name", json_string(name))) {
 			return false;
 		}
-		if (automatic && is_embedded(root) &&
+		if (automatic && model &&
 		    json_object_set_new(cohort, "addresses",
 		                        json_string(is_ipv6(root) ? MODEL_CLIENT6 : MODEL_CLIENT)) < 0) {
 			return false;
@@ -205,9 +207,15 @@ static bool add_list_defaults(json_t *list, const char *prefix)
 json_t *config_effective(const struct config_builder *builder)
 {
 	json_t *root = json_deep_copy(builder->tree);
+	bool model;
 
-	if (root == NULL || !derive_port(root) || !derive_director(root) || !derive_cohorts(root) ||
-	    !derive_load(root) || !add_defaults(root, "") ||
+	if (root == NULL) {
+		return NULL;
+	}
+	config_role_strip(builder, root);
+	model = derive_port(root) && has_model(root, builder->role);
+	if (text_at(root, "port.driver") == NULL || !derive_director(root, model) ||
+	    !derive_cohorts(root, model) || !derive_load(root) || !add_defaults(root, "") ||
 	    !add_list_defaults(json_object_get(root, "cohorts"), "cohorts[]") ||
 	    !add_list_defaults(config_tree_get(root, "director.backends"), "director.backends[]")) {
 		json_decref(root);

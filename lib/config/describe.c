@@ -50,17 +50,28 @@ static void help_option(FILE *out, const char *letter, const char *option, const
 	wrap(out, text, column + 1);
 }
 
-void config_help(FILE *out)
+static bool has_option(enum config_role role, const struct config_key *key)
+{
+	return (key->letter != NULL || key->option != NULL) && config_role_uses(role, key->path);
+}
+
+// Options that stand for a setting are the client's.
+static unsigned alias_count(enum config_role role)
+{
+	return role == CONFIG_CLIENT ? config_alias_count : 0;
+}
+
+void config_help(enum config_role role, FILE *out)
 {
 	for (unsigned i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 
-		if (key->letter != NULL || key->option != NULL) {
-			help_option(out, key->letter, key->option, key->argument, key->help,
+		if (has_option(role, key)) {
+			help_option(out, key->letter, key->option, key->argument, config_role_help(role, key),
 			            key->type == CONFIG_BOOL ? NULL : key->value);
 		}
 	}
-	for (unsigned i = 0; i < config_alias_count; i++) {
+	for (unsigned i = 0; i < alias_count(role); i++) {
 		help_option(out, NULL, config_aliases[i].option, NULL, config_aliases[i].help, NULL);
 	}
 }
@@ -104,17 +115,17 @@ static void man_option(FILE *out, const char *letter, const char *option, const 
 	fprintf(out, "\n");
 }
 
-void config_man(FILE *out)
+void config_man(enum config_role role, FILE *out)
 {
 	for (unsigned i = 0; i < config_key_count; i++) {
 		const struct config_key *key = &config_keys[i];
 
-		if (key->letter != NULL || key->option != NULL) {
-			man_option(out, key->letter, key->option, key->argument, key->help,
+		if (has_option(role, key)) {
+			man_option(out, key->letter, key->option, key->argument, config_role_help(role, key),
 			           key->type == CONFIG_BOOL ? NULL : key->value);
 		}
 	}
-	for (unsigned i = 0; i < config_alias_count; i++) {
+	for (unsigned i = 0; i < alias_count(role); i++) {
 		man_option(out, NULL, config_aliases[i].option, NULL, config_aliases[i].help, NULL);
 	}
 }

@@ -352,6 +352,8 @@ static uint64_t digest_of(const json_t *tree)
 
 static int finish_json(const struct finish *f)
 {
+	// The defaults of what is not used would say that it is.
+	config_role_strip(f->builder, (json_t *)(uintptr_t)f->tree);
 	f->draft->plan.json = json_dumps(f->tree, JSON_COMPACT | JSON_SORT_KEYS);
 	f->draft->plan.digest = digest_of(f->tree);
 	return f->draft->plan.json != NULL ? 0 : no_memory(f);

@@ -49,6 +49,7 @@ NAMES(offload_names, "auto", "off")
 NAMES(family_names, "any", "inet", "inet6")
 NAMES(distribution_names, "constant", "exponential", "uniform")
 NAMES(label_names, "random", "counting")
+NAMES(begin_names, "query", "ready")
 NAMES(driver_names, "auto", "af_packet", "af_xdp", "tap", "pci", "device", "director")
 
 static const char *policy_names(unsigned value)
@@ -234,6 +235,8 @@ const struct config_key config_keys[] = {
 	    "Weight 0 in place of removal, as kube-proxy of Kubernetes 1.14."),
 
 	GROUP("director", "The load balancer model (IPVS), for simulate, director, and port driver director."),
+	CHOICE("director.begin", RUN(plan.director.begin), "query", begin_names, NULL, NULL, NULL,
+	       "'staleflow director': when its time line begins, with the first query or when it is ready."),
 	CHOICE("director.scheduler", RUN(plan.director.service.scheduler), "rr", scheduler_names, NULL, NULL, NULL,
 	       "How real servers are chosen, by ipvsadm's names."),
 	KEY("director.udp_timeout", CONFIG_DURATION, RUN(plan.director.ipvs.udp_timeout), "300s", 1, 2147483,

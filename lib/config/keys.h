@@ -126,6 +126,7 @@ struct config_builder {
 	json_t *tree;    ///< the settings given
 	json_t *options; ///< path -> the option that set it
 	char *source;    ///< the latest file
+	enum config_role role;
 };
 
 /** The value at a path without list indices, or NULL. Borrowed. */
@@ -134,6 +135,17 @@ json_t *config_tree_get(const json_t *tree, const char *path);
 /** Record an error at a path (may hold indices): names the option if one set it, else file and JSON path. */
 int config_error_at(const struct config_builder *builder, struct error *error, int code, const char *path,
                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+// ---- role.c
+
+/** True when the setting at a path ("scenario[].at") is of use to the role. */
+bool config_role_uses(enum config_role role, const char *path);
+
+/** What a setting means to the role. */
+const char *config_role_help(enum config_role role, const struct config_key *key);
+
+/** Take what the builder's role has no use for out of a tree of settings. */
+void config_role_strip(const struct config_builder *builder, json_t *tree);
 
 // ---- derive.c
 

@@ -234,6 +234,11 @@ int config_set_option(struct config_builder *builder, const char *option, const 
 	if (key == NULL && alias == NULL) {
 		return error_set_path(error, -EINVAL, shown, "", "no such option; --help lists them");
 	}
+	if (alias != NULL ? builder->role != CONFIG_CLIENT : !config_role_uses(builder->role, key->path)) {
+		return error_set_path(error, -EINVAL, shown, "",
+		                      "is for the client that sends; a director has no use for it (--help "
+		                      "lists its options)");
+	}
 	if (argument == NULL && value != NULL) {
 		return error_set_path(error, -EINVAL, shown, "", "takes no argument, but \"%.60s\" was given",
 		                      value);

@@ -39,7 +39,8 @@ refuse '-x: port range 5-3 runs backwards; write the lower end first' run "${mod
 refuse '-t: ' run "${model[@]}" -t soon
 refuse '-Q: ' run "${model[@]}" -Q fast
 refuse '--memory: found 1; allowed is an integer of 16 to ' run "${model[@]}" --memory 1
-refuse "'--bogus' is no option of 'schema'; it takes --reference, --man or nothing" schema --bogus
+refuse "'--bogus' is no option of 'schema'; it takes --reference, --man run, --man director or nothing" schema --bogus
+refuse "'plan' is no option of 'schema'" schema --man plan
 refuse "'compare' needs 2 files at least and got 1" compare one.json
 refuse 'nowhere.json: ' compare nowhere.json nowhere.json
 refuse "queries:1:3: .*give a result that a run wrote with --json" merge folder/all.json queries queries

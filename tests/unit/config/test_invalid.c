@@ -1,5 +1,6 @@
 // Golden errors: each folder of tests/invalid holds a configuration (input.json), options (args, one a line:
-// the option without dashes, a blank, its argument), or both, and the error that they give.
+// the option without dashes, a blank, its argument), or both, and the error that they give. With a
+// file "director" they are a director's.
 // STALEFLOW_UPDATE=1 writes the errors anew: read them.
 #include "support.h"
 
@@ -46,12 +47,14 @@ static int set_options(struct config_builder *builder, char *lines, struct error
 static int run_case(const char *folder, struct error *error)
 {
 	struct config_builder *builder = config_begin();
-	char *json = read_text(folder, "input.json"), *lines = read_text(folder, "args");
+	char *json = read_text(folder, "input.json"), *lines = read_text(folder, "args"),
+	     *role = read_text(folder, "director");
 	struct plan *plan = NULL;
 	int rc = 0;
 
 	assert_non_null(builder);
 	assert_true(json != NULL || lines != NULL);
+	config_set_role(builder, role != NULL ? CONFIG_DIRECTOR : CONFIG_CLIENT);
 	if (json != NULL) {
 		rc = config_load_text(builder, "input.json", json, strlen(json), error);
 	}
@@ -65,6 +68,7 @@ static int run_case(const char *folder, struct error *error)
 	config_end(builder);
 	free(json);
 	free(lines);
+	free(role);
 	return rc;
 }
 

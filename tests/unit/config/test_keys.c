@@ -235,7 +235,7 @@ static void help_names_every_option_in_lines_of_a_terminal(void **state)
 
 	(void)state;
 	assert_non_null(memory);
-	config_help(memory);
+	config_help(CONFIG_CLIENT, memory);
 	fclose(memory);
 	for (unsigned i = 0; config_option_at(i, &option); i++) {
 		snprintf(word, sizeof(word), "--%s", option.name);

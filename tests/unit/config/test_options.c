@@ -210,6 +210,54 @@ static void every_option_takes_some_value_or_says_why_not(void **state)
 	}
 }
 
+static void a_director_uses_its_own_settings_of_a_run(void **state)
+{
+	struct config_builder *builder = config_begin();
+	const char *json = "{\"name\": \"both ends\", \"port\": {\"driver\": \"director\", \"vlan\": 7},"
+	                   "\"queries\": {\"file\": \"q\"}, \"cohorts\": [{\"share\": 3}, {\"share\": 4}],"
+	                   "\"load\": {\"description\": \"-\", \"rate\": 5, \"duration\": \"9s\"},"
+	                   "\"scenario\": [{\"at\": \"20s\", \"do\": \"kill\", \"backend\": \"b\"}],"
+	                   "\"director\": {\"backends\": [{\"name\": \"a\"}, {\"name\": \"b\"}]}}";
+	struct error error = {0};
+	struct plan *plan;
+	char unused[128];
+
+	(void)state;
+	config_set_role(builder, CONFIG_DIRECTOR);
+	assert_int_equal(config_load_text(builder, "f", json, strlen(json), &error), 0);
+	support_set(builder, "iface", "eth1");
+	config_unused(builder, unused, sizeof(unused));
+	assert_string_equal(unused, "port.vlan, queries, cohorts, load.rate, load.duration");
+	plan = support_finish(builder);
+	assert_int_equal(plan->port.driver, PLAN_DRIVER_AF_PACKET);
+	assert_true(plan->load.duration == NS_NEVER);
+	assert_int_equal(plan->director.backend_count, 2);
+	assert_int_equal(plan->director.begin, PLAN_BEGIN_QUERY);
+	assert_int_equal(plan->scenario.count, 1);
+	assert_null(strstr(plan->json, "cohorts"));
+	assert_null(strstr(plan->json, "vlan"));
+	assert_non_null(strstr(plan->json, "\"load\":{\"size_rate\""));
+	plan_free(plan);
+}
+
+static void a_director_needs_nothing_but_a_port(void **state)
+{
+	struct config_builder *builder = config_begin();
+	struct plan *plan;
+
+	(void)state;
+	config_set_role(builder, CONFIG_DIRECTOR);
+	support_set(builder, "device", "net_memif0,role=server");
+	support_set(builder, "l", "3");
+	plan = support_finish(builder);
+	assert_int_equal(plan->port.driver, PLAN_DRIVER_DEVICE);
+	assert_true(plan->load.duration == 3 * NS_PER_SEC);
+	assert_true(plan->director.present);
+	assert_int_equal(plan->director.backend_count, 2);
+	assert_int_equal(plan->service.address.family, ADDRESS_IPV4);
+	plan_free(plan);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +269,8 @@ int main(void)
 	        cmocka_unit_test(source_addresses_fill_in_all_automatic_cohorts),
 	        cmocka_unit_test(peek_gives_values_defaults_and_nothing),
 	        cmocka_unit_test(every_option_takes_some_value_or_says_why_not),
+	        cmocka_unit_test(a_director_uses_its_own_settings_of_a_run),
+	        cmocka_unit_test(a_director_needs_nothing_but_a_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,8 +15,24 @@
 
 struct config_builder;
 
+/** Whose settings they are: one file may serve both ends of a test. */
+enum config_role {
+	CONFIG_CLIENT,   ///< who sends: run, simulate, check
+	CONFIG_DIRECTOR, ///< the load balancer model behind a port of its own
+};
+
 /** An empty builder: all defaults. NULL when there is no memory. */
 struct config_builder *config_begin(void);
+
+/**
+ * Say whose settings these are, before anything is set; CONFIG_CLIENT without. The director takes the options
+ * that concern it and refuses the client's; of a file it uses its own settings and lets the client's be.
+ */
+void config_set_role(struct config_builder *builder, enum config_role role);
+
+/** Write the settings given that the builder's role has no use for, comma-separated; "" when there are none.
+ */
+void config_unused(const struct config_builder *builder, char *buffer, size_t size);
 
 /** Free a builder, finished or not; NULL is allowed. Plans made from it live on. */
 void config_end(struct config_builder *builder);
@@ -70,11 +86,11 @@ bool config_needs_address(const struct config_builder *builder);
  */
 int config_finish(const struct config_builder *builder, struct plan **out, struct error *error);
 
-/** Write the options for --help. */
-void config_help(FILE *out);
+/** Write the role's options for --help. */
+void config_help(enum config_role role, FILE *out);
 
-/** Write the options as the section of a manual page (docs/man/staleflow-run.1). */
-void config_man(FILE *out);
+/** Write the role's options as the section of a manual page (docs/man/staleflow-run.1). */
+void config_man(enum config_role role, FILE *out);
 
 /** Write the reference of all keys and options as Markdown (docs/config.md). */
 void config_describe(FILE *out);

@@ -135,8 +135,15 @@ struct plan_backend {
 	uint16_t rcode;
 };
 
+/** When the time line of a director that is a process of its own begins. */
+enum plan_begin {
+	PLAN_BEGIN_QUERY, ///< with the first query
+	PLAN_BEGIN_READY, ///< when it is ready
+};
+
 struct plan_director {
 	bool present; ///< false: all below is unset
+	enum plan_begin begin;
 	struct ipvs_options ipvs;
 	struct ipvs_service_options service;
 	ns_t delay;                 ///< one way between client and director, and director and real servers
