@@ -167,3 +167,14 @@ void backend_set_state(struct backend *backend, enum backend_state state)
 		memset(backend->places, 0, backend->options.concurrency * sizeof(*backend->places));
 	}
 }
+
+const char *backend_state_name(enum backend_state state)
+{
+	static const char *const names[] = {[BACKEND_ALIVE] = "alive",
+	                                    [BACKEND_LAMEDUCK] = "lameduck",
+	                                    [BACKEND_CLOSED] = "closed",
+	                                    [BACKEND_DEAD] = "dead",
+	                                    [BACKEND_GONE] = "gone"};
+
+	return (unsigned)state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
+}

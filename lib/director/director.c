@@ -253,6 +253,12 @@ const struct backend *director_backend(const struct director *director, unsigned
 	return index < director->backend_count ? &director->backends[index] : NULL;
 }
 
+void director_settle(struct director *director, ns_t now)
+{
+	director_advance(director, now);
+	ipvs_expire(director->ipvs, now);
+}
+
 ns_t director_next(const struct director *director)
 {
 	return director->output_head != director->output_tail ? director->now : queue_next(&director->queue);

@@ -13,21 +13,28 @@ static uint16_t port_of(const struct director *director, const struct backend *b
 	return backend->options.port != 0 ? backend->options.port : director->services[service].port;
 }
 
-/** The id of a backend in a service of the IPVS model, or -ENOENT when it is not listed there. */
-static int find_server(const struct director *director, unsigned index, unsigned service)
+/** The id of a backend in a service of the IPVS model, or -ENOENT when it never was there. */
+static int find_server(const struct director *director, unsigned index, unsigned service,
+                       struct ipvs_server_state *state)
 {
 	const struct backend *backend = &director->backends[index];
 
 	for (unsigned server = 0; server < director->server_count; server++) {
-		struct ipvs_server_state state;
-
 		if (director->backend_of[server] == index &&
-		    ipvs_server_state(director->ipvs, (uint16_t)service, (uint16_t)server, &state) == 0 &&
-		    state.listed && state.port == port_of(director, backend, service)) {
+		    ipvs_server_state(director->ipvs, (uint16_t)service, (uint16_t)server, state) == 0 &&
+		    state->port == port_of(director, backend, service)) {
 			return (int)server;
 		}
 	}
 	return -ENOENT;
+}
+
+int director_listing(const struct director *director, unsigned index, unsigned service,
+                     struct ipvs_server_state *state)
+{
+	int server = find_server(director, index, service, state);
+
+	return server < 0 ? server : 0;
 }
 
 /** Remove a backend from the IPVS model, or change its weight there. -ENOENT when it is listed nowhere. */
@@ -36,9 +43,10 @@ static int change_listing(struct director *director, ns_t now, unsigned index, b
 	int result = -ENOENT;
 
 	for (unsigned i = 0; i < director->options.service_count; i++) {
-		int server = find_server(director, index, i);
+		struct ipvs_server_state state;
+		int server = find_server(director, index, i, &state);
 
-		if (server < 0) {
+		if (server < 0 || !state.listed) {
 			continue;
 		}
 		result = remove ? ipvs_server_remove(director->ipvs, now, (uint16_t)i, (uint16_t)server)

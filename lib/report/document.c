@@ -149,23 +149,10 @@ static json_t *timeline(const struct report_input *input)
 	return list;
 }
 
-static json_t *events(const struct report_input *input)
-{
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < input->record_count; i++) {
-		json_t *object = json_object();
-
-		report_object_event(&object, &input->records[i]);
-		report_json_append(&list, object);
-	}
-	return list;
-}
-
 static json_t *box(const struct report_input *input)
 {
 	const struct report_box *b = &input->box;
-	json_t *object = json_object(), *port = json_object();
+	json_t *object = json_object();
 
 	report_json_set(&object, "lcores", json_integer(b->lcores));
 	report_json_set(&object, "cpus", json_integer(b->cpus));
@@ -174,17 +161,7 @@ static json_t *box(const struct report_input *input)
 	report_json_set(&object, "hugepages", json_boolean(b->hugepages));
 	report_json_set(&object, "driver", report_json_text(b->driver));
 	report_json_set(&object, "device", report_json_text(b->device));
-	report_json_set(&port, "tx_packets", report_json_count(b->port_tx_packets));
-	report_json_set(&port, "tx_errors", report_json_count(b->port_tx_errors));
-	report_json_set(&port, "rx_packets", report_json_count(b->port_rx_packets));
-	report_json_set(&port, "rx_missed", report_json_count(b->port_rx_missed));
-	report_json_set(&port, "rx_errors", report_json_count(b->port_rx_errors));
-	report_json_set(&port, "rx_nombuf", report_json_count(b->port_rx_nombuf));
-	if (!b->port_counters_known) {
-		json_decref(port);
-		port = json_null();
-	}
-	report_json_set(&object, "port", port);
+	report_json_set(&object, "port", report_object_port(b));
 	report_json_set(&object, "dropped_nothing", json_boolean(!report_box_faults(input)));
 	return object;
 }
@@ -206,39 +183,18 @@ static json_t *director(const struct report_input *input)
 
 // ---- The document
 
-static json_t *generator(void)
-{
-	json_t *object = json_object();
-
-	report_json_set(&object, "name", json_string("staleflow"));
-	report_json_set(&object, "version", json_string(STALEFLOW_VERSION));
-	return object;
-}
-
-static json_t *plan(const struct report_input *input)
-{
-	json_error_t error;
-	json_t *parsed;
-
-	if (input->plan->json == NULL) {
-		return json_null();
-	}
-	parsed = json_loads(input->plan->json, 0, &error);
-	return parsed != NULL || json_error_code(&error) == json_error_out_of_memory ? parsed : json_null();
-}
-
 json_t *report_json(const struct report_input *input)
 {
 	const struct stats_snapshot *snapshot = input->snapshot;
 	json_t *result = json_object();
 
 	report_json_set(&result, "schema", json_integer(REPORT_SCHEMA));
-	report_json_set(&result, "generator", generator());
+	report_json_set(&result, "generator", report_object_generator());
 	report_json_set(&result, "accounts", report_object_accounts(input));
 	report_json_set(&result, "name", report_json_text(input->plan->name));
 	report_json_set(&result, "description", report_json_text(input->plan->description));
 	report_json_set(&result, "plan_digest", report_json_hex(input->plan->digest));
-	report_json_set(&result, "plan", plan(input));
+	report_json_set(&result, "plan", report_object_plan(input->plan));
 	report_json_set(&result, "box", box(input));
 	report_json_set(&result, "simulated", json_boolean(input->simulated));
 	report_json_set(&result, "interrupted", json_boolean(input->interrupted));
@@ -257,25 +213,31 @@ json_t *report_json(const struct report_input *input)
 	report_json_set(&result, "reuse_age", reuse_ages(input));
 	report_json_set(&result, "backends", backends(input));
 	report_json_set(&result, "timeline", timeline(input));
-	report_json_set(&result, "events", events(input));
+	report_json_set(&result, "events", report_object_events(input->records, input->record_count));
 	report_json_set(&result, "director", director(input));
 	report_json_set(&result, "verdict", report_object_verdict(input));
 	return result;
 }
 
-int report_json_write(const struct report_input *input, FILE *file, struct error *error)
+int report_document_write(json_t *document, FILE *file, struct error *error)
 {
-	json_t *result = report_json(input);
 	int failed;
 
-	if (result == NULL) {
+	if (document == NULL) {
 		return error_set(error, -ENOMEM, "no memory for the JSON document; use a longer interval");
 	}
-	failed = json_dumpf(result, file, JSON_INDENT(1) | REPORT_PRECISION) != 0 ||
+	failed = json_dumpf(document, file, JSON_INDENT(1) | REPORT_PRECISION) != 0 ||
 	         fputc('\n', file) == EOF || fflush(file) != 0;
-	json_decref(result);
+	json_decref(document);
 	if (failed) {
 		return error_set(error, -EIO, "the JSON document could not be written: %s", strerror(errno));
 	}
-	return report_accounts_check(input, error);
+	return 0;
+}
+
+int report_json_write(const struct report_input *input, FILE *file, struct error *error)
+{
+	int rc = report_document_write(report_json(input), file, error);
+
+	return rc < 0 ? rc : report_accounts_check(input, error);
 }

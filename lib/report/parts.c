@@ -128,6 +128,57 @@ void report_object_event(json_t **object, const struct scenario_record *record)
 	report_json_set(object, "output", report_json_text(record->output));
 }
 
+json_t *report_object_events(const struct scenario_record *records, unsigned count)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < count; i++) {
+		json_t *object = json_object();
+
+		report_object_event(&object, &records[i]);
+		report_json_append(&list, object);
+	}
+	return list;
+}
+
+json_t *report_object_generator(void)
+{
+	json_t *object = json_object();
+
+	report_json_set(&object, "name", json_string("staleflow"));
+	report_json_set(&object, "version", json_string(STALEFLOW_VERSION));
+	return object;
+}
+
+json_t *report_object_plan(const struct report_plan *plan)
+{
+	json_error_t error;
+	json_t *parsed;
+
+	if (plan->json == NULL) {
+		return json_null();
+	}
+	parsed = json_loads(plan->json, 0, &error);
+	return parsed != NULL || json_error_code(&error) == json_error_out_of_memory ? parsed : json_null();
+}
+
+json_t *report_object_port(const struct report_box *box)
+{
+	json_t *port;
+
+	if (!box->port_counters_known) {
+		return json_null();
+	}
+	port = json_object();
+	report_json_set(&port, "tx_packets", report_json_count(box->port_tx_packets));
+	report_json_set(&port, "tx_errors", report_json_count(box->port_tx_errors));
+	report_json_set(&port, "rx_packets", report_json_count(box->port_rx_packets));
+	report_json_set(&port, "rx_missed", report_json_count(box->port_rx_missed));
+	report_json_set(&port, "rx_errors", report_json_count(box->port_rx_errors));
+	report_json_set(&port, "rx_nombuf", report_json_count(box->port_rx_nombuf));
+	return port;
+}
+
 json_t *report_object_accounts(const struct report_input *input)
 {
 	struct error error = {0};

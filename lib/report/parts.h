@@ -21,6 +21,21 @@ json_t *report_object_histogram(const struct stats_histogram *histogram);
 /** An event of the scenario, into `object`. */
 void report_object_event(json_t **object, const struct scenario_record *record);
 
+/** The events of a scenario that came, as a list. */
+json_t *report_object_events(const struct scenario_record *records, unsigned count);
+
+/** Who wrote a document: name and version. */
+json_t *report_object_generator(void);
+
+/** The settings, parsed; null when there are none. */
+json_t *report_object_plan(const struct report_plan *plan);
+
+/** The port's own counters; null when it has none. */
+json_t *report_object_port(const struct report_box *box);
+
+/** Write a whole document and give it up; NULL is no memory. Returns 0, -EIO or -ENOMEM. */
+int report_document_write(json_t *document, FILE *file, struct error *error);
+
 /** {"consistent": true} or {"consistent": false, "error": text}. */
 json_t *report_object_accounts(const struct report_input *input);
 

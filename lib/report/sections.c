@@ -148,12 +148,7 @@ int report_section_timeline(const struct report_input *input, FILE *file)
 
 // ---- Counters
 
-struct counted {
-	const char *text;
-	uint64_t count;
-};
-
-static int write_counted(const char *heading, const struct counted *list, unsigned count, FILE *file)
+int report_section_counts(const char *heading, const struct report_count *list, unsigned count, FILE *file)
 {
 	static const char *const headings[] = {"", "<", NULL};
 	struct report_table table;
@@ -163,7 +158,7 @@ static int write_counted(const char *heading, const struct counted *list, unsign
 	for (unsigned i = 0; i < count; i++) {
 		if (list[i].count > 0) {
 			report_table_count(&table, list[i].count);
-			report_table_text(&table, list[i].text);
+			report_table_text(&table, list[i].name);
 			any = true;
 		}
 	}
@@ -177,21 +172,21 @@ static int write_counted(const char *heading, const struct counted *list, unsign
 int report_section_refusals(const struct report_input *input, FILE *file)
 {
 	const uint64_t *receiver = input->snapshot->receiver;
-	const struct counted list[] = {
+	const struct report_count list[] = {
 	        {"port unreachable", receiver[STATS_REFUSED_PORT]},
 	        {"host or network unreachable", receiver[STATS_REFUSED_HOST]},
 	        {"administratively prohibited", receiver[STATS_REFUSED_ADMIN]},
 	        {"other ICMP errors", receiver[STATS_REFUSED_OTHER]},
 	};
 
-	return write_counted("\nRefused, by the ICMP error that came:\n", list,
-	                     sizeof(list) / sizeof(list[0]), file);
+	return report_section_counts("\nRefused, by the ICMP error that came:\n", list,
+	                             sizeof(list) / sizeof(list[0]), file);
 }
 
 int report_section_events(const struct report_input *input, FILE *file)
 {
 	const uint64_t *receiver = input->snapshot->receiver;
-	const struct counted list[] = {
+	const struct report_count list[] = {
 	        {"answers that came after the largest timeout (late; those queries are lost)",
 	         input->snapshot->total.late},
 	        {"answers that were truncated (TC)", receiver[STATS_TRUNCATED]},
@@ -211,26 +206,13 @@ int report_section_events(const struct report_input *input, FILE *file)
 	        {"frames of other protocols", receiver[STATS_OTHER]},
 	};
 
-	return write_counted("\nOther events:\n", list, sizeof(list) / sizeof(list[0]), file);
+	return report_section_counts("\nOther events:\n", list, sizeof(list) / sizeof(list[0]), file);
 }
 
 int report_section_director(const struct report_input *input, FILE *file)
 {
-	static const char *const headings[] = {"", "<", NULL};
-	struct report_table table;
-
-	if (input->director == NULL || input->director_count == 0) {
-		return 0;
-	}
-	fputs("\nWhat the director model counted:\n", file);
-	report_table_init(&table, headings);
-	for (unsigned i = 0; i < input->director_count; i++) {
-		if (input->director[i].count > 0) {
-			report_table_count(&table, input->director[i].count);
-			report_table_text(&table, input->director[i].name);
-		}
-	}
-	return report_table_print(&table, 2, file);
+	return report_section_counts("\nWhat the director model counted:\n", input->director,
+	                             input->director != NULL ? input->director_count : 0, file);
 }
 
 // ---- Rate
@@ -265,7 +247,7 @@ static int write_faults(const struct report_input *input, FILE *file)
 	const uint64_t *sender = input->snapshot->sender;
 	const struct report_box *box = &input->box;
 	bool known = box->port_counters_known;
-	const struct counted list[] = {
+	const struct report_count list[] = {
 	        {"queries dropped: the port took no frames for too long (tx_dropped)",
 	         sender[STATS_TX_DROPPED]},
 	        {"times a query was due but the reuse policy allowed no tuple (throttled_tuple)",
@@ -287,7 +269,7 @@ static int write_faults(const struct report_input *input, FILE *file)
 	        {"frames counted as sent that the port says it never sent", report_port_missing(input)},
 	};
 
-	return write_counted("", list, sizeof(list) / sizeof(list[0]), file);
+	return report_section_counts("", list, sizeof(list) / sizeof(list[0]), file);
 }
 
 int report_section_box(const struct report_input *input, FILE *file)

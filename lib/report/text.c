@@ -159,6 +159,18 @@ static void write_heading(const struct report_input *input, FILE *file)
 	fputc('\n', file);
 }
 
+int report_section_end(FILE *file, int failed, const struct error *contradiction, struct error *error)
+{
+	if (failed == 0 && (fflush(file) != 0 || ferror(file))) {
+		failed = -EIO;
+	}
+	if (failed != 0) {
+		return error_set(error, failed, "the report could not be written: %s", strerror(-failed));
+	}
+	return error_is_set(contradiction) ? error_set(error, contradiction->code, "%s", contradiction->text)
+	                                   : 0;
+}
+
 int report_text(const struct report_input *input, FILE *file, struct error *error)
 {
 	static int (*const sections[])(const struct report_input *, FILE *) = {
@@ -183,12 +195,5 @@ int report_text(const struct report_input *input, FILE *file, struct error *erro
 		                 ? sections[i](input, file)
 		                 : 0;
 	}
-	if (failed == 0 && (fflush(file) != 0 || ferror(file))) {
-		failed = -EIO;
-	}
-	if (failed != 0) {
-		return error_set(error, failed, "the report could not be written: %s", strerror(-failed));
-	}
-	return error_is_set(&contradiction) ? error_set(error, contradiction.code, "%s", contradiction.text)
-	                                    : 0;
+	return report_section_end(file, failed, &contradiction, error);
 }

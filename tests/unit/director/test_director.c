@@ -343,6 +343,30 @@ static void the_table_is_remembered_at_its_fullest(void **state)
 	ask_ports(&device, 10, 2000, 3);
 	assert_int_equal(ipvs_table_count(director_ipvs(device.director)), 3);
 	assert_int_equal(ipvs_counters(director_ipvs(device.director))->most, 5);
+	director_settle(device.director, seconds(20));
+	assert_int_equal(ipvs_table_count(director_ipvs(device.director)), 0);
+	device_close(&device);
+}
+
+static void a_listing_says_how_a_server_stands(void **state)
+{
+	struct ipvs_server_state listing;
+	struct device device;
+
+	(void)state;
+	device_prepare(&device);
+	device_open(&device);
+	ask_ports(&device, 0, 1000, 5);
+	assert_int_equal(director_listing(device.director, 1, 0, &listing), 0);
+	assert_true(listing.listed && listing.weight == 1 && listing.connections == 3);
+	apply(&device, 1, SCENARIO_REMOVE, "b");
+	apply(&device, 1, SCENARIO_DRAIN, "a");
+	assert_int_equal(director_listing(device.director, 1, 0, &listing), 0);
+	assert_true(!listing.listed && listing.connections == 3);
+	assert_int_equal(director_listing(device.director, 0, 0, &listing), 0);
+	assert_true(listing.listed && listing.weight == 0);
+	assert_int_equal(director_listing(device.director, 2, 0, &listing), -ENOENT);
+	assert_string_equal(backend_state_name(director_backend(device.director, 0)->state), "alive");
 	device_close(&device);
 }
 
@@ -395,6 +419,7 @@ int main(void)
 	        cmocka_unit_test(bad_options_are_refused_with_a_reason),
 	        cmocka_unit_test(an_unfinished_checksum_is_taken_or_refused),
 	        cmocka_unit_test(the_table_is_remembered_at_its_fullest),
+	        cmocka_unit_test(a_listing_says_how_a_server_stands),
 	        cmocka_unit_test(neighbours_and_pings_are_answered),
 	        cmocka_unit_test(a_port_step_answers_through_an_ethdev),
 	};

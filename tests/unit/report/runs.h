@@ -78,3 +78,9 @@ struct written {
 void written_open(struct written *written);
 /** Close the FILE; the text is the caller's to free. */
 char *written_close(struct written *written);
+
+/**
+ * The text of a golden file, the caller's to free. With STALEFLOW_UPDATE_GOLDEN set `now` is written to it
+ * first: read the diff.
+ */
+char *read_golden(const char *name, const char *now);

@@ -6,32 +6,6 @@
 
 #include "runs.h"
 
-// With STALEFLOW_UPDATE_GOLDEN set the golden files are written in place of compared: read their diff.
-static char *read_golden(const char *name, const char *now)
-{
-	char path[512], *text;
-	FILE *file;
-	long size;
-
-	snprintf(path, sizeof(path), "%s/%s", REPORT_GOLDEN, name);
-	if (getenv("STALEFLOW_UPDATE_GOLDEN") != NULL) {
-		file = fopen(path, "we");
-		assert_non_null(file);
-		assert_true(fputs(now, file) >= 0);
-		assert_int_equal(fclose(file), 0);
-	}
-	file = fopen(path, "re");
-	assert_non_null(file);
-	assert_int_equal(fseek(file, 0, SEEK_END), 0);
-	size = ftell(file);
-	rewind(file);
-	text = (char *)calloc(1, (size_t)size + 1);
-	assert_non_null(text);
-	assert_int_equal(fread(text, 1, (size_t)size, file), size);
-	fclose(file);
-	return text;
-}
-
 static char *text_of(struct run *run, int expected)
 {
 	struct written written;

@@ -88,6 +88,9 @@ enum backend_fate backend_receive(struct backend *backend, ns_t now, ns_t *at);
 /** Change the state. One that stops answering forgets the queries it holds. */
 void backend_set_state(struct backend *backend, enum backend_state state);
 
+/** The name of a state, in one word. */
+const char *backend_state_name(enum backend_state state);
+
 /** True in the states in which it answers. */
 static inline bool backend_is_answering(const struct backend *backend)
 {

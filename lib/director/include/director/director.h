@@ -143,6 +143,9 @@ ns_t director_next(const struct director *director);
 int director_apply(struct director *director, ns_t now, const struct scenario_event *event,
                    struct error *error);
 
+/** Let all that is due by `now` happen, the table's timers included: then the counters tell how it stands. */
+void director_settle(struct director *director, ns_t now);
+
 /** Counters since the start. */
 const struct director_counters *director_counters(const struct director *director);
 
@@ -154,6 +157,11 @@ const struct ipvs *director_ipvs(const struct director *director);
 
 /** Real servers, in the order of their appearance; NULL beyond the last. */
 const struct backend *director_backend(const struct director *director, unsigned index);
+
+/** How a real server stands in a service, both by their index. Returns 0, or -ENOENT when it never stood
+ * there. */
+int director_listing(const struct director *director, unsigned index, unsigned service,
+                     struct ipvs_server_state *state);
 
 /** What a drop counter counts, in a few words. */
 const char *director_drop_name(enum director_drop drop);
