@@ -12,6 +12,7 @@ int events_open(struct events *events, const struct plan *plan, struct events_se
 	memset(events, 0, sizeof(*events));
 	events->start = start;
 	events->simulated = simulated;
+	events->not_run = simulated ? "not run: simulated" : NULL;
 	events->seat = seat;
 	rc = plan_scenario(plan, &events->scenario, error);
 	if (rc < 0) {
@@ -51,8 +52,8 @@ static void start_command(struct events *events, const struct scenario_event *ev
 {
 	struct error error = {0};
 
-	if (events->simulated) {
-		record->output = strdup("not run: simulated");
+	if (events->not_run != NULL) {
+		record->output = strdup(events->not_run);
 		return;
 	}
 	if (command_start(&events->commands[record - events->records], event->command, &error) < 0) {

@@ -33,7 +33,8 @@ struct events {
 	struct command *commands; ///< parallel to records
 	unsigned count;
 	ns_t start;               ///< events count from here
-	bool simulated;           ///< commands are not run
+	bool simulated;           ///< the model is stepped by the main thread
+	const char *not_run;      ///< why commands are not run; NULL: they are
 	struct events_seat *seat; ///< NULL: no model
 	bool waiting;             ///< an event lies in the box
 };

@@ -12,13 +12,15 @@ static const struct {
         {"run", command_run, "[CONFIG] [OPTIONS]", "send queries, match the replies, report the losses"},
         {"simulate", command_simulate, "CONFIG [OPTIONS]",
          "the same against the director model, under a virtual clock"},
+        {"director", command_director, "[CONFIG] [OPTIONS]",
+         "the director model behind a port of its own, for others to send to"},
         {"check", command_check, "[CONFIG] [OPTIONS]", "validate, and say what a run would do and need"},
         {"compare", command_compare, "FIRST.json OTHER.json...",
          "results side by side, and whether they differ by more than chance"},
         {"merge", command_merge, "OUT.json IN.json...", "the results of several boxes as one"},
         {"plan", command_plan, "-Q RATE [OPTIONS]",
          "what a rate, a timeout and servers lose, and which run shows it"},
-        {"schema", command_schema, "[--reference | --man WHOSE]",
+        {"schema", command_schema, "[--reference | --man]",
          "print the JSON schema, or the reference, of configuration files"},
 };
 

@@ -10,6 +10,7 @@ enum {
 
 int command_run(int count, char **arguments);
 int command_simulate(int count, char **arguments);
+int command_director(int count, char **arguments);
 int command_check(int count, char **arguments);
 int command_schema(int count, char **arguments);
 int command_compare(int count, char **arguments);

@@ -6,45 +6,9 @@
 #include <unistd.h>
 
 #include "dns/reply.h"
+#include "file.h"
 #include "ledger.h"
 #include "run.h"
-
-static const char *option_of(const struct plan *plan, const char *path)
-{
-	return path == plan->output.json     ? "--json"
-	       : path == plan->output.jsonl  ? "--jsonl"
-	       : path == plan->output.ledger ? "--ledger"
-	                                     : "--csv";
-}
-
-static FILE *open_file(const struct plan *plan, const char *path, const char *mode, struct error *error)
-{
-	FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, mode);
-
-	if (file == NULL) {
-		error_set_at(error, -errno, option_of(plan, path), 0, 0,
-		             "can't write '%s': %s; name a file in a folder that exists and may be written",
-		             path, strerror(errno));
-	}
-	return file;
-}
-
-// A report's file is written at the end; find out now that it can be. "a" leaves an older result as it is
-// until then.
-static int probe_file(const struct plan *plan, const char *path, struct error *error)
-{
-	FILE *file;
-
-	if (path == NULL || strcmp(path, "-") == 0) {
-		return 0;
-	}
-	file = open_file(plan, path, "ae", error);
-	if (file == NULL) {
-		return error->code;
-	}
-	fclose(file);
-	return 0;
-}
 
 static int rhythm_open(struct output_rhythm *rhythm, const struct session *session, ns_t start, ns_t every,
                        struct error *error)
@@ -120,19 +84,19 @@ int output_open(struct output *output, const struct session *session, ns_t start
 		rc = describe_plan(output, session, error);
 	}
 	if (rc == 0) {
-		rc = probe_file(plan, plan->output.json, error);
+		rc = file_probe("--json", plan->output.json, error);
 	}
 	if (rc == 0) {
-		rc = probe_file(plan, plan->output.csv, error);
+		rc = file_probe("--csv", plan->output.csv, error);
 	}
 	if (rc == 0) {
-		rc = probe_file(plan, plan->output.ledger, error);
+		rc = file_probe("--ledger", plan->output.ledger, error);
 	}
 	if (rc == 0) {
 		rc = recorder_open(&output->recorder, session, start, simulated, error);
 	}
 	if (rc == 0 && plan->output.jsonl != NULL) {
-		output->jsonl = open_file(plan, plan->output.jsonl, "we", error);
+		output->jsonl = file_open("--jsonl", plan->output.jsonl, "we", error);
 		rc = error->code;
 	}
 	if (rc == 0) {
@@ -146,11 +110,11 @@ int output_open(struct output *output, const struct session *session, ns_t start
 	return rc;
 }
 
-static void read_port(const struct session *session, struct report_box *box)
+void output_read_port(uint16_t port, struct report_box *box)
 {
 	struct rte_eth_stats stats;
 
-	if (rte_eth_stats_get(session->port.id, &stats) != 0) {
+	if (rte_eth_stats_get(port, &stats) != 0) {
 		return;
 	}
 	box->port_counters_known = true;
@@ -293,7 +257,7 @@ ns_t output_next(const struct output *output)
 }
 
 // The first error wins, and the other reports are written all the same.
-static void write_report(const struct output *output, const struct report_input *input, const char *path,
+static void write_report(const struct report_input *input, const char *option, const char *path,
                          int (*report)(const struct report_input *, FILE *, struct error *),
                          struct error *error)
 {
@@ -303,7 +267,7 @@ static void write_report(const struct output *output, const struct report_input 
 	if (path == NULL) {
 		return;
 	}
-	file = open_file(output->plan, path, "we", error);
+	file = file_open(option, path, "we", error);
 	if (file == NULL) {
 		return;
 	}
@@ -315,9 +279,7 @@ static void write_report(const struct output *output, const struct report_input 
 			*error = own;
 		}
 	}
-	if ((file == stdout ? fflush(file) : fclose(file)) != 0) {
-		error_set_at(error, -errno, path, 0, 0, "can't write: %s", strerror(errno));
-	}
+	file_close(file, path, error);
 }
 
 #define TRUTH_COUNTS (DIRECTOR_DROPS + 8)
@@ -372,7 +334,7 @@ int output_finish(struct output *output, struct session *session, struct events 
 	input.director_count = director_truth(session, truth);
 	input.director = input.director_count > 0 ? truth : NULL;
 	if (!output->simulated) {
-		read_port(session, &input.box);
+		output_read_port(session->port.id, &input.box);
 	}
 	if (judge_finish(&output->judge, session, events, result, input.box.port_rx_missed, error) == 0) {
 		input.evidence = &output->judge.evidence;
@@ -386,14 +348,14 @@ int output_finish(struct output *output, struct session *session, struct events 
 		write_events(output, &input, events, true);
 		write_line(output, report_summary_line(&input));
 	}
-	write_report(output, &input, files->json, report_json_write, error);
-	write_report(output, &input, files->csv, report_csv, error);
+	write_report(&input, "--json", files->json, report_json_write, error);
+	write_report(&input, "--csv", files->csv, report_csv, error);
 	recorder_finish(&output->recorder, session, result->ended, error);
 	if (files->ledger != NULL) {
 		ledger_write(session, files->ledger, output->start, error);
 	}
 	if (!takes_stdout(files)) {
-		write_report(output, &input, "-", report_text, error);
+		write_report(&input, "", "-", report_text, error);
 	}
 	if (output->jsonl_failed) {
 		error_set_at(error, -EIO, "--jsonl", 0, 0, "'%s' is incomplete: writing failed on the way",

@@ -60,3 +60,6 @@ int output_finish(struct output *output, struct session *session, struct events 
                   const struct run_result *result, struct error *error);
 
 void output_close(struct output *output);
+
+/** A port's own counters, as far as it has any. */
+void output_read_port(uint16_t port, struct report_box *box);

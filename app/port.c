@@ -201,7 +201,7 @@ static int open_virtual(const struct port_options *options, struct port *port, s
 			                    "the interface is down; bring it up (ip link set %s up)",
 			                    options->device);
 		}
-		rc = wait_for_carrier(options, &interface, error);
+		rc = options->link_optional ? 0 : wait_for_carrier(options, &interface, error);
 		if (rc < 0) {
 			return rc;
 		}
@@ -406,7 +406,7 @@ int port_start(const struct port_options *options, struct port *port, struct rte
 		return error_set_at(error, rc, port->name, 0, 0, "driver %s does not start this port: %s",
 		                    port->driver, quiet.reason[0] != '\0' ? quiet.reason : strerror(-rc));
 	}
-	return wait_for_link(options, port, error);
+	return options->link_optional ? 0 : wait_for_link(options, port, error);
 }
 
 void port_close(struct port *port)

@@ -27,6 +27,7 @@ struct port_options {
 	bool offload;       ///< use checksum offloads that the port has
 	bool promiscuous;   ///< needed when the source addresses' MAC is not the port's own
 	ns_t link_timeout;  ///< how long to wait for a link
+	bool link_optional; ///< don't wait: the peer may come later
 	bool verbose;       ///< show what drivers print when they are probed
 };
 

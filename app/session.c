@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "lcore.h"
+#include "model.h"
 #include "resolve.h"
 
 // Frames: a send ring full, a burst on the way and the caches of the lcores that allocate and free.
@@ -25,9 +26,6 @@
 // DPDK's heap holds devices besides frames, and its free memory comes in pieces.
 #define DEVICE_MEMORY (8u << 20)
 #define HEAP_SLACK    (24u << 20)
-
-// The model holds at most this many replies; more are dropped and counted.
-#define PENDING_MAX 262144
 
 // A locally administered address (IEEE 802, 8.4) for the model: nobody else on a ring.
 static const uint8_t director_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x02};
@@ -80,7 +78,7 @@ static bool is_af_xdp(const struct plan *plan)
 	        strncmp(plan->port.device, name, sizeof(name) - 1) == 0);
 }
 
-static unsigned receive_frames(const struct plan *plan)
+unsigned session_receive_frames(const struct plan *plan)
 {
 	unsigned per_queue = queue_frames(plan);
 
@@ -90,32 +88,15 @@ static unsigned receive_frames(const struct plan *plan)
 	return plan->port.receive_queues * per_queue + SPARE_FRAMES;
 }
 
-// Replies that the model may hold: what is on its way at the rate, twice over, and what waits in the real
-// servers' queues.
-static uint32_t director_pending_replies(const struct plan *plan)
-{
-	double held = 0;
-
-	for (unsigned i = 0; i < plan->director.backend_count; i++) {
-		const struct plan_backend *backend = &plan->director.backends[i];
-
-		held += plan->load.size_rate *
-		                ns_to_seconds(backend->service_time + 4 * plan->director.delay) * 2 +
-		        backend->queue;
-	}
-	held += 4.0 * plan->port.ring_size;
-	return held > PENDING_MAX ? PENDING_MAX : (uint32_t)fixed_power_of_two((uint64_t)held);
-}
-
 static unsigned director_frames(const struct plan *plan)
 {
-	return director_pending_replies(plan) + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
+	return model_pending(plan) + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
 }
 
 uint64_t session_frame_memory(const struct plan *plan)
 {
 	uint64_t bytes = plan->lcores.senders * port_pool_memory(sender_frames(plan)) +
-	                 port_pool_memory(receive_frames(plan)) + port_pool_memory(CONTROL_FRAMES);
+	                 port_pool_memory(session_receive_frames(plan)) + port_pool_memory(CONTROL_FRAMES);
 
 	if (has_director(plan)) {
 		bytes += port_pool_memory(director_frames(plan));
@@ -152,7 +133,7 @@ static int start_environment(struct session *session, enum session_kind kind, st
 	return rc;
 }
 
-static void port_options_from(const struct plan *plan, struct port_options *out)
+void session_port_options(const struct plan *plan, struct port_options *out)
 {
 	static const enum port_driver drivers[PLAN_DRIVERS] = {
 	        [PLAN_DRIVER_AF_PACKET] = PORT_DRIVER_AF_PACKET,
@@ -191,7 +172,7 @@ static int make_pools(struct session *session, struct error *error)
 		        port_pool(name, sender_frames(plan), POOL_CACHE, session->port.socket, error);
 	}
 	session->receive_pool =
-	        port_pool("receive", receive_frames(plan), POOL_CACHE, session->port.socket, error);
+	        port_pool("receive", session_receive_frames(plan), POOL_CACHE, session->port.socket, error);
 	session->control_pool = port_pool("control", CONTROL_FRAMES, 0, session->port.socket, error);
 	if (has_director(plan)) {
 		session->director_pool = port_pool("director", director_frames(plan), POOL_CACHE, 0, error);
@@ -206,7 +187,7 @@ static int open_ports(struct session *session, struct error *error)
 	struct port_options options;
 	int rc;
 
-	port_options_from(plan, &options);
+	session_port_options(plan, &options);
 	if (has_director(plan)) {
 		options.rx_queues = queues;
 		rc = port_open_pair(queues, plan->port.ring_size, &session->port, &session->director_port,
@@ -283,62 +264,16 @@ static uint32_t table_room(const struct plan *plan)
 
 static int make_director(struct session *session, struct error *error)
 {
-	static const enum backend_distribution distributions[] = {[PLAN_CONSTANT] = BACKEND_CONSTANT,
-	                                                          [PLAN_EXPONENTIAL] = BACKEND_EXPONENTIAL,
-	                                                          [PLAN_UNIFORM] = BACKEND_UNIFORM};
 	const struct plan *plan = session->plan;
-	const struct plan_director *model = &plan->director;
-	struct director_options options = director_options_default();
-	struct director_service service = {plan->service.address, plan->service.port, model->service};
-
-	session->backends =
-	        (struct backend_options *)calloc(model->backend_count, sizeof(*session->backends));
-	if (session->backends == NULL) {
-		return error_set(error, -ENOMEM, "no memory for %u real servers", model->backend_count);
-	}
-	for (unsigned i = 0; i < model->backend_count; i++) {
-		const struct plan_backend *from = &model->backends[i];
-		struct backend_options *to = &session->backends[i];
-
-		*to = (struct backend_options){
-		        .address = from->address,
-		        .port = from->port,
-		        .weight = from->weight,
-		        .distribution = distributions[from->distribution],
-		        .service_time = from->service_time,
-		        .delay = 4 * model->delay, // client, director, real server and back
-		        .concurrency = from->concurrency,
-		        .queue = from->queue,
-		        .loss = from->loss,
-		        .answers = from->answers,
-		        .answer_count = from->answer_count,
-		        .ttl = from->ttl,
-		        .rcode = from->rcode,
-		};
-		memcpy(to->name, from->name, sizeof(to->name));
-		memcpy(to->nsid, from->nsid, sizeof(to->nsid));
-	}
-	options.ipvs = model->ipvs;
 	// More connections than tuples (and as many templates) there can't be: a table of that size stays in
 	// the CPU's caches.
-	options.ipvs.connections = RTE_MIN(options.ipvs.connections, table_room(plan));
-	if (options.ipvs.first_jiffy == 0) {
-		// A kernel's timer wheel has any phase when a run begins: the lateness of expiry differs by
-		// the seed.
-		options.ipvs.first_jiffy = random_mix(plan->seed) >> 32;
-	}
-	options.services = &service;
-	options.service_count = 1;
-	options.backends = session->backends;
-	options.backend_count = model->backend_count;
-	options.proxy_neighbours = true;
-	options.pending = director_pending_replies(plan);
-	options.faults = model->faults;
-	options.icmp_ratelimit = model->icmp_ratelimit;
-	options.icmp_msgs_per_sec = model->icmp_msgs_per_sec;
-	options.seed = plan->seed;
-	memcpy(options.mac, director_mac, sizeof(options.mac));
-	return director_create(&session->director, &options, session->director_pool, error);
+	const struct model_place place = {.pool = session->director_pool,
+	                                  .connections = table_room(plan),
+	                                  .hops = 4, // client, director, real server and back
+	                                  .proxy_neighbours = true,
+	                                  .verify_checksums = true};
+
+	return model_make(&session->director, plan, director_mac, &place, error);
 }
 
 static enum worker_verify verify_from(const struct session *session)
@@ -484,7 +419,6 @@ void session_close(struct session *session)
 	worker_team_free(session->team);
 	capture_release(&session->capture);
 	director_destroy(session->director);
-	free(session->backends);
 	if (session->port_opened) {
 		port_close(&session->port);
 	}

@@ -28,7 +28,6 @@ struct session {
 	struct rte_mempool *control_pool, *receive_pool, *director_pool;
 	uint8_t next_hop[6];
 	struct director *director;
-	struct backend_options *backends;
 	struct worker_team *team;
 	struct trace trace;     ///< that the run replays; zeroed without one
 	struct capture capture; ///< of the plan's capture file; zeroed without one
@@ -57,6 +56,12 @@ void session_team_options(const struct session *session, struct worker_team_opti
 
 /** Load the plan's queries. */
 int session_load_queries(struct session *session, struct error *error);
+
+/** What the plan says of its port. */
+void session_port_options(const struct plan *plan, struct port_options *out);
+
+/** Frames that the receive queues of the plan's port take. */
+unsigned session_receive_frames(const struct plan *plan);
 
 /** Bytes that the frame pools and rings of this plan take in the DPDK heap. */
 uint64_t session_frame_memory(const struct plan *plan);

@@ -18,7 +18,7 @@ static const struct use uses[] = {
         {"seed", "Seed of all that the model draws at random."},
         {"port.interface", "Kernel network interface to answer on."},
         {"port.pci", NULL},
-        {"port.device", NULL},
+        {"port.device", "DPDK device string, e.g. net_memif0,role=server."},
         {"port.driver", "How to drive the port. auto: af_packet for an interface."},
         {"port.receive_queues", "Queues of the port, each way; one lcore polls them all."},
         {"port.ring_size", NULL},
