@@ -175,6 +175,18 @@ static int check_load(const struct config_checked *check)
 	return 0;
 }
 
+static int check_lcores(const struct config_checked *check)
+{
+	const struct plan_lcores *lcores = &check->plan->lcores;
+
+	return lcores->receivers <= lcores->senders
+	               ? 0
+	               : REFUSE(check, "lcores.receivers",
+	                        "%u receivers for %u senders: the replies of a sender go to one receiver; "
+	                        "use at most as many receivers as senders",
+	                        lcores->receivers, lcores->senders);
+}
+
 static int check_output(const struct config_checked *check)
 {
 	const struct plan_output *output = &check->plan->output;
@@ -204,9 +216,9 @@ static int check_output(const struct config_checked *check)
 int config_check(const struct config_builder *builder, const struct config_draft *draft, struct error *error)
 {
 	static int (*const checks[])(const struct config_checked *) = {
-	        check_port,  check_service,        check_queries,         check_generated,
-	        check_load,  config_check_cohorts, config_check_director, config_check_scenario,
-	        check_output};
+	        check_port,   check_service,        check_queries,         check_generated,
+	        check_load,   config_check_cohorts, config_check_director, config_check_scenario,
+	        check_output, check_lcores};
 	struct config_checked check = {
 	        .builder = builder, .draft = draft, .plan = &draft->plan, .error = error};
 
