@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "judge.h"
 #include "main.h"
@@ -122,8 +123,8 @@ static void print_wire(const struct plan *plan, const struct dns_query_set *quer
 static int print_memory(const struct session *session, struct error *error)
 {
 	const struct plan *plan = session->plan;
-	uint64_t queries = dns_query_set_memory(session->queries), frames = session_frame_memory(plan),
-	         model = 0, reserved = (uint64_t)session_heap_mib(plan) << 20;
+	uint64_t queries = dns_query_set_memory(session->queries), frames = pools_memory(plan), model = 0,
+	         reserved = (uint64_t)pools_heap_mib(plan) << 20, captures = session_capture_memory(plan);
 	struct worker_team_options options;
 	struct worker_memory memory;
 	uint64_t tuples = flow_space_tuples(plan->cohorts, plan->cohort_count), looks;
@@ -145,12 +146,61 @@ static int print_memory(const struct session *session, struct error *error)
 		model = ipvs_memory(&plan->director.ipvs, tuples);
 		print_bytes("director model", model);
 	}
+	if (captures > 0) {
+		print_bytes("records for the capture file", captures);
+	}
 	print_bytes("frames and rings (DPDK)", frames);
 	print_bytes("the program and its libraries", PROGRAM_MEMORY);
 	print_bytes("together", memory.space + memory.ledger + memory.pickers + memory.tables +
-	                                memory.counters + queries + looks + model + frames + PROGRAM_MEMORY);
+	                                memory.counters + queries + looks + model + captures + frames +
+	                                PROGRAM_MEMORY);
 	print_bytes("reserved for DPDK (--memory)", reserved);
 	return 0;
+}
+
+static void print_receiver(const struct plan *plan, unsigned receiver)
+{
+	unsigned first = pools_first_queue(plan, receiver), end = pools_first_queue(plan, receiver + 1);
+
+	printf(" receiver %u (", receiver);
+	if (end == first) {
+		printf("no queue)");
+	} else if (end - first == 1) {
+		printf("queue %u)", first);
+	} else {
+		printf("queues %u to %u)", first, end - 1);
+	}
+}
+
+// Who polls on which lcore. With a map of the user's own only EAL knows how many there are.
+static void print_lcores(const struct plan *plan)
+{
+	unsigned cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	struct lcore_shape shape = session_lcores(plan);
+	unsigned lcores = lcore_count(&shape, cpus) - 1;
+	struct lcore_places places;
+
+	if (plan->lcores.map != NULL) {
+		printf("Lcores: as --lcores maps them, for %u senders and %u receivers in turn.\n",
+		       shape.senders, shape.receivers);
+		return;
+	}
+	lcore_place(&shape, lcores, &places);
+	printf("Lcores: main, which sleeps, and %u that poll on %u CPUs:\n", lcores, cpus);
+	for (unsigned lcore = 0; lcore < lcores; lcore++) {
+		printf("  %u:%s", lcore + 1, shape.other && places.other == lcore ? " director model" : "");
+		for (unsigned i = 0; i < shape.senders; i++) {
+			if (places.senders[i] == lcore) {
+				printf(" sender %u", i);
+			}
+		}
+		for (unsigned i = 0; i < shape.receivers; i++) {
+			if (places.receivers[i] == lcore) {
+				print_receiver(plan, i);
+			}
+		}
+		printf("\n");
+	}
 }
 
 static void print_head(const struct plan *plan, const struct dns_query_set *queries, double rate)
@@ -211,6 +261,7 @@ static int check(const struct plan *plan, struct error *error)
 	print_cohorts(&shown, rate);
 	rc = print_memory(&session, error);
 	if (rc == 0) {
+		print_lcores(plan);
 		print_wire(plan, session.queries, rate);
 	}
 	dns_query_set_free(session.queries);

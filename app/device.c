@@ -9,6 +9,7 @@
 #include "interrupt.h"
 #include "lcore.h"
 #include "model.h"
+#include "pools.h"
 #include "session.h"
 
 // Two: the main lcore, which sleeps, and the model's.
@@ -26,6 +27,7 @@
 // The device's pools: what is on its way, what waits in rings, and the caches of the lcore.
 #define SPARE_FRAMES 1024
 #define POOL_CACHE   256
+#define QUEUES_MAX   64 // as keys.c bounds port.receive_queues
 #define MTU_MAX      1500
 #define HEAP_SLACK   (32u << 20) // devices, and the ends of pages
 
@@ -37,7 +39,7 @@ static unsigned own_frames(const struct plan *plan)
 static int start_environment(struct device *device, struct error *error)
 {
 	const struct plan *plan = device->plan;
-	uint64_t bytes = port_pool_memory(own_frames(plan)) + port_pool_memory(session_receive_frames(plan));
+	uint64_t bytes = port_pool_memory(own_frames(plan)) + port_pool_memory(pools_receive_frames(plan, 0));
 	unsigned needed = (unsigned)((bytes + bytes / 8 + HEAP_SLACK) >> 20);
 	struct environment_options options = {
 	        .program = "staleflow",
@@ -53,6 +55,17 @@ static int start_environment(struct device *device, struct error *error)
 
 	device->environment_started = rc == 0;
 	return rc;
+}
+
+// All queues receive into one pool.
+static int start_port(struct device *device, const struct port_options *options, struct error *error)
+{
+	struct rte_mempool *queues[QUEUES_MAX];
+
+	for (unsigned i = 0; i < options->rx_queues; i++) {
+		queues[i] = device->receive_pool;
+	}
+	return port_start(options, &device->port, queues, error);
 }
 
 static int open_port(struct device *device, struct error *error)
@@ -75,11 +88,11 @@ static int open_port(struct device *device, struct error *error)
 		memcpy(port->mac, plan->port.source_mac.bytes, sizeof(port->mac));
 	}
 	device->receive_pool =
-	        port_pool("receive", session_receive_frames(plan), POOL_CACHE, port->socket, error);
+	        port_pool("receive", pools_receive_frames(plan, 0), POOL_CACHE, port->socket, error);
 	device->pool = port_pool("director", own_frames(plan), POOL_CACHE, port->socket, error);
 	rc = error->code;
 	if (rc == 0) {
-		rc = port_start(&options, port, device->receive_pool, error);
+		rc = start_port(device, &options, error);
 	}
 	if (rc == 0) {
 		// Who asks for an IPv6 address asks a multicast group; a driver without it filters nothing.

@@ -32,19 +32,19 @@ void judge_close(struct judge *judge)
 void judge_step(struct judge *judge, const struct session *session, const struct events *events, ns_t now)
 {
 	const struct worker_team *team = session->team;
-	const uint64_t *counters = team->receiver_stats.counters;
 	ns_t next = events_next(events);
 
 	if (next <= now && next != judge->looked_for) {
 		judge->looked_for = next;
 		evidence_looks_event(&judge->looks, team->ledger.sent, now);
 	}
-	evidence_looks_step(&judge->looks, team->ledger.sent,
-	                    (struct evidence_sums){.wrong_source = stats_read(&counters[STATS_WRONG_SOURCE]),
-	                                           .closed = stats_read(&counters[STATS_REFUSED_PORT]) +
-	                                                     stats_read(&counters[STATS_REFUSED_ADMIN]) +
-	                                                     stats_read(&counters[STATS_REFUSED_OTHER])},
-	                    now);
+	evidence_looks_step(
+	        &judge->looks, team->ledger.sent,
+	        (struct evidence_sums){.wrong_source = worker_team_received(team, STATS_WRONG_SOURCE),
+	                               .closed = worker_team_received(team, STATS_REFUSED_PORT) +
+	                                         worker_team_received(team, STATS_REFUSED_ADMIN) +
+	                                         worker_team_received(team, STATS_REFUSED_OTHER)},
+	        now);
 }
 
 ns_t judge_next(const struct judge *judge)
@@ -61,7 +61,8 @@ int judge_finish(struct judge *judge, const struct session *session, const struc
 	struct evidence_input input = {
 	        .space = team->space,
 	        .ledger = &team->ledger,
-	        .spells = &team->spells,
+	        .spells = team->spells,
+	        .spell_logs = team->receiver_count,
 	        .looks = &judge->looks,
 	        .snapshot = &session->snapshot,
 	        .marks = marks,

@@ -10,6 +10,7 @@
 static unsigned receive(struct worker_receiver *receiver, const struct clock *clock)
 {
 	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
+	ns_t began = receiver->peer_count > 0 ? clock_now(clock) : 0, horizon = NS_NEVER, now;
 	unsigned total = 0;
 	bool more = false;
 
@@ -22,10 +23,18 @@ static unsigned receive(struct worker_receiver *receiver, const struct clock *cl
 		total += count;
 		more |= count == WORKER_RECEIVE_BURST;
 	}
+	if (receiver->peer_count > 0) {
+		if (!more) {
+			worker_receiver_drained(receiver, began);
+		}
+		horizon = worker_receiver_horizon(receiver, clock_now(clock));
+		total += worker_receiver_take(receiver, &more);
+	}
 	// After a stall the answers that wait in a queue go before the expiry of their queries: it was this
 	// box that was late.
-	if (!more) {
-		worker_receiver_expire(receiver, clock_now(clock));
+	if (!more && horizon > 0) {
+		now = clock_now(clock);
+		worker_receiver_expire(receiver, now < horizon ? now : horizon);
 	}
 	return total;
 }
@@ -40,8 +49,8 @@ static int loop(void *context)
 		for (unsigned i = 0; i < roles->sender_count; i++) {
 			work += worker_sender_step(roles->senders[i], clock_now(roles->clock));
 		}
-		if (roles->receiver != NULL) {
-			work += receive(roles->receiver, roles->clock);
+		for (unsigned i = 0; i < roles->receiver_count; i++) {
+			work += receive(roles->receivers[i], roles->clock);
 		}
 		if (roles->other != NULL) {
 			work += roles->other(roles->other_context, clock_now(roles->clock));
@@ -59,60 +68,81 @@ static int loop(void *context)
 	return 0;
 }
 
-unsigned lcore_count(unsigned senders, bool director, unsigned cpus)
+unsigned lcore_count(const struct lcore_shape *shape, unsigned cpus)
 {
-	unsigned wanted = senders + 1 + (director ? 1 : 0);
+	unsigned wanted = shape->senders + shape->receivers + (shape->other ? 1 : 0);
 
 	// The main lcore sleeps between its rounds: it needs no CPU of its own.
 	return 1 + (wanted < cpus ? wanted : cpus > 0 ? cpus : 1);
 }
 
-int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step other, void *other_context,
-                 const struct clock *clock, unsigned cpus, struct error *error)
+void lcore_place(const struct lcore_shape *shape, unsigned lcores, struct lcore_places *out)
 {
-	unsigned lcore, next = 0;
+	// The director has the first to itself, where there are several: it is the heaviest.
+	unsigned first = shape->other && lcores > 1 ? 1 : 0, next = first;
 
-	memset(plan, 0, sizeof(*plan));
+	out->other = 0;
+	for (unsigned i = 0; i < shape->senders; i++) {
+		out->senders[i] = next;
+		next = next + 1 < lcores ? next + 1 : first;
+	}
+	for (unsigned i = 0; i < shape->receivers; i++) {
+		out->receivers[i] = next;
+		next = next + 1 < lcores ? next + 1 : first;
+	}
+}
+
+static void find_lcores(struct lcore_plan *plan, const struct clock *clock, unsigned cpus)
+{
+	unsigned lcore;
+
 	RTE_LCORE_FOREACH_WORKER (lcore) {
 		plan->roles[plan->count].lcore = lcore;
 		plan->roles[plan->count].clock = clock;
 		plan->roles[plan->count].leave = &plan->leave;
 		plan->count++;
 	}
+	plan->oversubscribed = plan->count > cpus;
+	for (unsigned i = 0; i < plan->count; i++) {
+		// With every CPU polling, whoever answers on this box (and this process's own main thread)
+		// needs to be let in.
+		plan->roles[i].yields = plan->count >= cpus;
+	}
+}
+
+int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step other, void *other_context,
+                 const struct clock *clock, unsigned cpus, struct error *error)
+{
+	struct lcore_shape shape = {team->sender_count, team->receiver_count, other != NULL};
+	struct lcore_places places;
+
+	memset(plan, 0, sizeof(*plan));
+	find_lcores(plan, clock, cpus);
 	if (plan->count == 0) {
 		return error_set_at(
 		        error, -EINVAL, "--lcores", 0, 0,
 		        "the map has only a main lcore; give at least one more (e.g. --lcores 0@0,1@1)");
 	}
-	plan->oversubscribed = plan->count > cpus;
-	// The director first, since it is the heaviest; then the senders; the receiver goes where the fewest
-	// roles are.
-	if (other != NULL) {
-		plan->roles[next].other = other;
-		plan->roles[next].other_context = other_context;
-		next = (next + 1) % plan->count;
-	}
-	for (unsigned i = 0; i < team->sender_count; i++) {
-		struct lcore_roles *roles = &plan->roles[next];
+	lcore_place(&shape, plan->count, &places);
+	plan->roles[places.other].other = other;
+	plan->roles[places.other].other_context = other_context;
+	for (unsigned i = 0; i < shape.senders; i++) {
+		struct lcore_roles *roles = &plan->roles[places.senders[i]];
 
 		if (roles->sender_count == LCORE_SENDERS) {
 			return error_set(error, -EINVAL, "more than %d senders on one lcore; use fewer",
 			                 LCORE_SENDERS);
 		}
 		roles->senders[roles->sender_count++] = &team->senders[i];
-		next = (next + 1) % plan->count;
-		if (next == 0 && other != NULL && plan->count > 1) {
-			next = 1;
+	}
+	for (unsigned i = 0; i < shape.receivers; i++) {
+		struct lcore_roles *roles = &plan->roles[places.receivers[i]];
+
+		if (roles->receiver_count == LCORE_SENDERS) {
+			return error_set(error, -EINVAL, "more than %d receivers on one lcore; use fewer",
+			                 LCORE_SENDERS);
 		}
-	}
-	if (next == 0 && other != NULL && plan->count > 1) {
-		next = 1;
-	}
-	plan->roles[next].receiver = &team->receiver;
-	for (unsigned i = 0; i < plan->count; i++) {
-		// With every CPU polling, whoever answers on this box (and this process's own main thread)
-		// needs to be let in.
-		plan->roles[i].yields = plan->count >= cpus;
+		roles->receivers[roles->receiver_count++] = &team->receivers[i];
 	}
 	return 0;
 }

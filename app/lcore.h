@@ -1,5 +1,5 @@
 #pragma once
-// The lcores: each runs a loop over its roles (senders, the receiver, the embedded director) until told to
+// The lcores: each runs a loop over its roles (senders, receivers, the embedded director) until told to
 // leave. Roles are spread over the lcores that poll; on a box with few CPUs one lcore takes several in turn,
 // which is better than threads that preempt each other.
 
@@ -22,7 +22,8 @@ struct lcore_roles {
 	const struct clock *clock;
 	struct worker_sender *senders[LCORE_SENDERS];
 	unsigned sender_count;
-	struct worker_receiver *receiver;
+	struct worker_receiver *receivers[LCORE_SENDERS];
+	unsigned receiver_count;
 	lcore_step other;
 	void *other_context;
 	bool yields; ///< gives the CPU up when idle: it shares it with others that poll
@@ -37,8 +38,23 @@ struct lcore_plan {
 	_Atomic bool leave;
 };
 
-/** How many lcores, main included, a run of `senders` uses on `cpus` CPUs when the user does not say. */
-unsigned lcore_count(unsigned senders, bool director, unsigned cpus);
+/** How many roles there are. */
+struct lcore_shape {
+	unsigned senders, receivers;
+	bool other; ///< the embedded director
+};
+
+/** Which of the lcores that poll, 0.., each role has. */
+struct lcore_places {
+	unsigned other;
+	unsigned senders[FLOW_WORKERS_MAX], receivers[FLOW_WORKERS_MAX];
+};
+
+/** How many lcores, main included, a run uses on `cpus` CPUs when the user does not say. */
+unsigned lcore_count(const struct lcore_shape *shape, unsigned cpus);
+
+/** Spread the roles over `lcores` that poll. */
+void lcore_place(const struct lcore_shape *shape, unsigned lcores, struct lcore_places *out);
 
 /** Spread the roles over the lcores that EAL started, main left out. */
 int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step other, void *other_context,

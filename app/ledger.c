@@ -18,7 +18,6 @@ static void write_tuple(const struct session *session, uint32_t tuple, ns_t star
 	const struct worker_team *team = session->team;
 	const struct flow_sent *sent = &team->ledger.sent[tuple];
 	const struct flow_answered *answered = &team->ledger.answered[tuple];
-	uint16_t backend = flow_answered_backend(answered);
 	char source[FLOW_SOURCE_TEXT_SIZE];
 	struct report_tuple row = {
 	        .source = flow_space_format(team->space, tuple, source),
@@ -33,7 +32,7 @@ static void write_tuple(const struct session *session, uint32_t tuple, ns_t star
 	        .longest_lost = answered->longest_lost,
 	        .last_sent = since(sent->last_sent, start),
 	        .last_answered = since(answered->last_answered, start),
-	        .backend = backend != FLOW_BACKEND_NONE ? team->receiver_stats.backends[backend].name : NULL,
+	        .backend = worker_team_backend(team, tuple, flow_answered_backend(answered)),
 	};
 
 	report_ledger_row(format, &row, file);

@@ -163,6 +163,7 @@ static struct report_input make_input(const struct output *output, const struct 
 	        .box = {.lcores = result != NULL ? result->lcores : 0,
 	                .cpus = session->environment.cpus,
 	                .senders = plan->lcores.senders,
+	                .receivers = plan->lcores.receivers,
 	                .oversubscribed = result != NULL && result->oversubscribed,
 	                .hugepages = session->environment.huge,
 	                .driver = plan_driver_name(plan->port.driver),
@@ -336,7 +337,9 @@ int output_finish(struct output *output, struct session *session, struct events 
 	if (!output->simulated) {
 		output_read_port(session->port.id, &input.box);
 	}
-	if (judge_finish(&output->judge, session, events, result, input.box.port_rx_missed, error) == 0) {
+	if (judge_finish(&output->judge, session, events, result,
+	                 input.box.port_rx_missed + session->snapshot.receiver[STATS_DISPATCH_DROPPED],
+	                 error) == 0) {
 		input.evidence = &output->judge.evidence;
 		input.verdict = &output->judge.verdict;
 	}

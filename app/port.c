@@ -321,7 +321,7 @@ static int wait_for_link(const struct port_options *options, struct port *port, 
 }
 
 static int setup_queues(const struct port_options *options, struct port *port,
-                        const struct rte_eth_dev_info *info, struct rte_mempool *receive_pool,
+                        const struct rte_eth_dev_info *info, struct rte_mempool *const *receive_pools,
                         struct error *error)
 {
 	uint16_t rx_size = options->ring_size, tx_size = options->ring_size;
@@ -329,7 +329,7 @@ static int setup_queues(const struct port_options *options, struct port *port,
 
 	for (unsigned i = 0; rc == 0 && i < port->rx_queues; i++) {
 		rc = rte_eth_rx_queue_setup(port->id, (uint16_t)i, rx_size, (unsigned)port->socket, NULL,
-		                            receive_pool);
+		                            receive_pools[i]);
 	}
 	for (unsigned i = 0; rc == 0 && i < port->tx_queues; i++) {
 		struct rte_eth_txconf config = info->default_txconf;
@@ -345,8 +345,8 @@ static int setup_queues(const struct port_options *options, struct port *port,
 	return rc;
 }
 
-int port_start(const struct port_options *options, struct port *port, struct rte_mempool *receive_pool,
-               struct error *error)
+int port_start(const struct port_options *options, struct port *port,
+               struct rte_mempool *const *receive_pools, struct error *error)
 {
 	struct quiet quiet;
 	struct rte_eth_conf config = {.rxmode = {.mq_mode = RTE_ETH_MQ_RX_NONE}};
@@ -393,7 +393,7 @@ int port_start(const struct port_options *options, struct port *port, struct rte
 		                    port->driver, strerror(-rc));
 	}
 	quiet_begin(&quiet, options->verbose);
-	rc = setup_queues(options, port, &info, receive_pool, error);
+	rc = setup_queues(options, port, &info, receive_pools, error);
 	if (rc == 0) {
 		if (options->promiscuous) {
 			(void)rte_eth_promiscuous_enable(

@@ -54,9 +54,10 @@ int port_open(const struct port_options *options, struct port *port, struct erro
 /** A pair of in-process ports whose rings are crossed: what `a` sends, `b` receives. `queues` a side. */
 int port_open_pair(unsigned queues, unsigned ring_size, struct port *a, struct port *b, struct error *error);
 
-/** Configure, start and wait for the link. `receive_pool` gives the receive buffers. */
-int port_start(const struct port_options *options, struct port *port, struct rte_mempool *receive_pool,
-               struct error *error);
+/** Configure, start and wait for the link. `receive_pools` [rx_queues] give each queue its receive buffers.
+ */
+int port_start(const struct port_options *options, struct port *port,
+               struct rte_mempool *const *receive_pools, struct error *error);
 
 /** Stop and close. */
 void port_close(struct port *port);

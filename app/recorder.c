@@ -48,6 +48,7 @@ static void write_query(struct recorder *recorder, const struct session *session
 {
 	const struct worker_team *team = session->team;
 	const struct match_query *query = &record->query;
+	const char *backend = worker_team_backend(team, query->tuple, record->backend);
 	char comment[COMMENT_SIZE], age[64];
 	uint8_t frame[UINT16_MAX];
 	size_t length = worker_team_frame(team, query, frame, sizeof(frame));
@@ -66,8 +67,7 @@ static void write_query(struct recorder *recorder, const struct session *session
 	         capture_reason_text(record->reason),
 	         ns_to_seconds(query->sent_at > recorder->start ? query->sent_at - recorder->start : 0),
 	         team->space->cohorts[flow_space_cohort_of(team->space, query->tuple)].name, age,
-	         record->backend != FLOW_BACKEND_NONE ? team->receiver_stats.backends[record->backend].name
-	                                              : "an unknown server");
+	         backend != NULL ? backend : "an unknown server");
 	capture_file_write(recorder->file, &packet);
 }
 
@@ -86,34 +86,41 @@ static void write_frame(struct recorder *recorder, const struct session *session
 	capture_file_write(recorder->file, &packet);
 }
 
-void recorder_step(struct recorder *recorder, struct session *session)
+// What one receiver has handed over.
+static void take(struct recorder *recorder, const struct session *session, struct capture *capture)
 {
 	const struct capture_query *query;
 	const struct capture_frame *frame;
 
-	if (recorder->file == NULL) {
-		return;
-	}
-	while ((query = (const struct capture_query *)capture_ring_peek(&session->capture.queries)) != NULL) {
+	while ((query = (const struct capture_query *)capture_ring_peek(&capture->queries)) != NULL) {
 		write_query(recorder, session, query);
-		capture_ring_pop(&session->capture.queries);
+		capture_ring_pop(&capture->queries);
 	}
-	while ((frame = (const struct capture_frame *)capture_ring_peek(&session->capture.frames)) != NULL) {
+	while ((frame = (const struct capture_frame *)capture_ring_peek(&capture->frames)) != NULL) {
 		write_frame(recorder, session, frame);
-		capture_ring_pop(&session->capture.frames);
+		capture_ring_pop(&capture->frames);
+	}
+}
+
+void recorder_step(struct recorder *recorder, struct session *session)
+{
+	for (unsigned i = 0; recorder->file != NULL && i < session->team->receiver_count; i++) {
+		take(recorder, session, &session->captures[i]);
 	}
 }
 
 int recorder_finish(struct recorder *recorder, struct session *session, ns_t now, struct error *error)
 {
 	struct capture_file *file = recorder->file;
-	uint64_t dropped;
+	uint64_t dropped = 0;
 
 	if (file == NULL) {
 		return 0;
 	}
 	recorder_step(recorder, session);
-	dropped = capture_dropped(&session->capture);
+	for (unsigned i = 0; i < session->team->receiver_count; i++) {
+		dropped += capture_dropped(&session->captures[i]);
+	}
 	if (dropped > 0) {
 		fprintf(stderr,
 		        "staleflow: --pcap: %" PRIu64 " of %" PRIu64

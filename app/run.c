@@ -35,10 +35,7 @@ static bool is_drained(struct session *session, const struct run_result *result,
 
 static void finish(struct session *session, struct events *events, struct run_result *result, ns_t now)
 {
-	for (unsigned i = 0; i < session->team->sender_count; i++) {
-		worker_sender_finish(&session->team->senders[i]);
-	}
-	worker_receiver_finish(&session->team->receiver);
+	worker_team_finish(session->team);
 	events_finish(events, NS_PER_SEC);
 	result->ended = now;
 	if (result->stopped == 0) {
@@ -118,7 +115,7 @@ struct agenda {
 static ns_t agenda_fill(struct agenda *agenda, struct session *session, const struct events *events,
                         const struct output *output, const struct run_result *result, ns_t now)
 {
-	agenda->receiver = worker_receiver_next(&session->team->receiver, now);
+	agenda->receiver = worker_team_next_expiry(session->team, now);
 	agenda->director = director_next(session->director);
 	agenda->senders = NS_NEVER;
 	for (unsigned i = 0; i < session->team->sender_count; i++) {
@@ -150,7 +147,7 @@ static void settle(struct session *session, struct events_seat *seat, const stru
 			passed = events_seat_step(seat, now);
 		}
 		if (receiving || passed > 0) {
-			received = worker_receiver_step(&session->team->receiver, now);
+			received = worker_team_receive(session->team, now);
 		}
 		// What ended lets a window's sender go on; what was asked by ARP it answers.
 		sending = sent > 0 || received > 0;

@@ -10,23 +10,10 @@
 #include "model.h"
 #include "resolve.h"
 
-// Frames: a send ring full, a burst on the way and the caches of the lcores that allocate and free.
-#define SPARE_FRAMES   1024
-#define POOL_CACHE     256
-#define CONTROL_FRAMES 511
-
-// An XDP socket's memory is the receive pool: its fill, completion and both packet rings, and the copies that
-// it sends.
-#define AF_XDP_FRAMES 16384
-
 // Between two rounds of the main lcore (10 ms, and the time that a write takes): records of lost queries and
-// of unusual frames for the capture file, 12 MiB together.
+// of unusual frames for the capture file, 12 MiB a receiver.
 #define CAPTURE_QUERIES 65536
 #define CAPTURE_FRAMES  4096
-// DPDK's heap holds devices besides frames, and its free memory comes in pieces.
-#define DEVICE_MEMORY (8u << 20)
-#define HEAP_SLACK    (24u << 20)
-
 // A locally administered address (IEEE 802, 8.4) for the model: nobody else on a ring.
 static const uint8_t director_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x02};
 static const uint8_t generator_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x01};
@@ -57,71 +44,23 @@ static bool has_director(const struct plan *plan)
 	return plan->port.driver == PLAN_DRIVER_DIRECTOR;
 }
 
-// Frames that a queue of the port holds. A packet socket's ring holds copies.
-static unsigned queue_frames(const struct plan *plan)
+struct lcore_shape session_lcores(const struct plan *plan)
 {
-	return plan->port.driver == PLAN_DRIVER_AF_PACKET ? 0 : plan->port.ring_size;
-}
-
-static unsigned sender_frames(const struct plan *plan)
-{
-	return queue_frames(plan) + SPARE_FRAMES;
-}
-
-// By the driver, or by the device string of one with other arguments than the driver's usual ones.
-static bool is_af_xdp(const struct plan *plan)
-{
-	static const char name[] = "net_af_xdp";
-
-	return plan->port.driver == PLAN_DRIVER_AF_XDP ||
-	       (plan->port.driver == PLAN_DRIVER_DEVICE &&
-	        strncmp(plan->port.device, name, sizeof(name) - 1) == 0);
-}
-
-unsigned session_receive_frames(const struct plan *plan)
-{
-	unsigned per_queue = queue_frames(plan);
-
-	if (is_af_xdp(plan)) {
-		per_queue += AF_XDP_FRAMES;
-	}
-	return plan->port.receive_queues * per_queue + SPARE_FRAMES;
-}
-
-static unsigned director_frames(const struct plan *plan)
-{
-	return model_pending(plan) + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
-}
-
-uint64_t session_frame_memory(const struct plan *plan)
-{
-	uint64_t bytes = plan->lcores.senders * port_pool_memory(sender_frames(plan)) +
-	                 port_pool_memory(session_receive_frames(plan)) + port_pool_memory(CONTROL_FRAMES);
-
-	if (has_director(plan)) {
-		bytes += port_pool_memory(director_frames(plan));
-	}
-	return bytes + bytes / 8 + DEVICE_MEMORY; // an eighth: caches, the ends of pages
-}
-
-unsigned session_heap_mib(const struct plan *plan)
-{
-	unsigned needed = (unsigned)((session_frame_memory(plan) + HEAP_SLACK) >> 20);
-
-	return RTE_MAX(plan->lcores.memory_mib, needed);
+	return (struct lcore_shape){.senders = plan->lcores.senders,
+	                            .receivers = plan->lcores.receivers,
+	                            .other = has_director(plan)};
 }
 
 static int start_environment(struct session *session, enum session_kind kind, struct error *error)
 {
 	const struct plan *plan = session->plan;
 	unsigned cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	struct lcore_shape shape = session_lcores(plan);
 	struct environment_options options = {
 	        .program = "staleflow",
 	        .lcores = kind == SESSION_VIRTUAL ? NULL : plan->lcores.map,
-	        .lcore_count = kind == SESSION_VIRTUAL
-	                               ? 1
-	                               : lcore_count(plan->lcores.senders, has_director(plan), cpus),
-	        .memory_mib = session_heap_mib(plan),
+	        .lcore_count = kind == SESSION_VIRTUAL ? 1 : lcore_count(&shape, cpus),
+	        .memory_mib = pools_heap_mib(plan),
 	        .pages = (enum environment_pages)plan->lcores.hugepages,
 	        .pci_address = plan->port.driver == PLAN_DRIVER_PCI ? plan->port.device : NULL,
 	        .extra = plan->lcores.eal,
@@ -147,8 +86,8 @@ void session_port_options(const struct plan *plan, struct port_options *out)
 	*out = (struct port_options){
 	        .driver = drivers[plan->port.driver],
 	        .device = plan->port.device,
-	        .tx_queues = plan->lcores.senders,
-	        .rx_queues = plan->port.receive_queues,
+	        .tx_queues = pools_send_queues(plan),
+	        .rx_queues = pools_receive_queues(plan),
 	        .ring_size = plan->port.ring_size,
 	        .offload = plan->port.offload == PLAN_OFFLOAD_AUTO,
 	        .promiscuous = plan->port.promiscuous || plan->port.source_mac.present,
@@ -157,27 +96,16 @@ void session_port_options(const struct plan *plan, struct port_options *out)
 	};
 }
 
-static int make_pools(struct session *session, struct error *error)
+// All queues of the model's end receive into its one pool.
+static int start_director_port(struct session *session, const struct port_options *options,
+                               struct error *error)
 {
-	const struct plan *plan = session->plan;
-	char name[RTE_MEMPOOL_NAMESIZE];
+	struct rte_mempool *queues[FLOW_WORKERS_MAX];
 
-	session->pools = (struct rte_mempool **)calloc(plan->lcores.senders, sizeof(*session->pools));
-	if (session->pools == NULL) {
-		return error_set(error, -ENOMEM, "no memory for the frame pools");
+	for (unsigned i = 0; i < options->rx_queues; i++) {
+		queues[i] = session->pools.director;
 	}
-	for (unsigned i = 0; i < plan->lcores.senders; i++) {
-		snprintf(name, sizeof(name), "sender%u", i);
-		session->pools[i] =
-		        port_pool(name, sender_frames(plan), POOL_CACHE, session->port.socket, error);
-	}
-	session->receive_pool =
-	        port_pool("receive", session_receive_frames(plan), POOL_CACHE, session->port.socket, error);
-	session->control_pool = port_pool("control", CONTROL_FRAMES, 0, session->port.socket, error);
-	if (has_director(plan)) {
-		session->director_pool = port_pool("director", director_frames(plan), POOL_CACHE, 0, error);
-	}
-	return error->code;
+	return port_start(options, &session->director_port, queues, error);
 }
 
 static int open_ports(struct session *session, struct error *error)
@@ -189,7 +117,6 @@ static int open_ports(struct session *session, struct error *error)
 
 	session_port_options(plan, &options);
 	if (has_director(plan)) {
-		options.rx_queues = queues;
 		rc = port_open_pair(queues, plan->port.ring_size, &session->port, &session->director_port,
 		                    error);
 		session->director_port_opened = rc == 0;
@@ -204,12 +131,12 @@ static int open_ports(struct session *session, struct error *error)
 	if (plan->port.source_mac.present) {
 		memcpy(session->port.mac, plan->port.source_mac.bytes, sizeof(session->port.mac));
 	}
-	rc = make_pools(session, error);
+	rc = pools_make(&session->pools, plan, session->port.socket, error);
 	if (rc == 0) {
-		rc = port_start(&options, &session->port, session->receive_pool, error);
+		rc = port_start(&options, &session->port, session->pools.queues, error);
 	}
 	if (rc == 0 && has_director(plan)) {
-		rc = port_start(&options, &session->director_port, session->director_pool, error);
+		rc = start_director_port(session, &options, error);
 	}
 	return rc;
 }
@@ -252,7 +179,7 @@ static int find_next_hop(struct session *session, struct error *error)
 	clock_start(&session->clock);
 	return resolve_neighbour(&session->port, &options,
 	                         plan->service.gateway.family != ADDRESS_NONE ? "--gateway" : "--server",
-	                         session->control_pool, &session->clock, session->next_hop, error);
+	                         session->pools.control, &session->clock, session->next_hop, error);
 }
 
 static uint32_t table_room(const struct plan *plan)
@@ -267,7 +194,7 @@ static int make_director(struct session *session, struct error *error)
 	const struct plan *plan = session->plan;
 	// More connections than tuples (and as many templates) there can't be: a table of that size stays in
 	// the CPU's caches.
-	const struct model_place place = {.pool = session->director_pool,
+	const struct model_place place = {.pool = session->pools.director,
 	                                  .connections = table_room(plan),
 	                                  .hops = 4, // client, director, real server and back
 	                                  .proxy_neighbours = true,
@@ -329,15 +256,16 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	        .patience = load->patience,
 	        .seed = plan->seed,
 	        .port = session->port.id,
-	        .receive_queues =
-	                has_director(plan) ? (uint16_t)plan->lcores.senders : plan->port.receive_queues,
+	        .receivers = plan->lcores.receivers,
+	        .receive_queues = (uint16_t)pools_receive_queues(plan),
+	        .dispatch_size = plan->port.ring_size,
 	        .verify = verify_from(session),
 	        .checksum_flags = session->port.rx_offloads != 0
 	                                  ? RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_IP_CKSUM_MASK
 	                                  : 0,
-	        .pools = session->pools,
-	        .control_pool = session->control_pool,
-	        .capture = plan->output.pcap != NULL ? (struct capture *)(uintptr_t)&session->capture : NULL,
+	        .pools = session->pools.senders,
+	        .control_pool = session->pools.control,
+	        .captures = session->captures,
 	};
 	if (session->trace.queries != NULL) {
 		out->cohorts = &session->trace.cohort;
@@ -365,6 +293,35 @@ static int check_lengths(const struct session *session, struct error *error)
 		                 session->port.mtu);
 	}
 	return 0;
+}
+
+// A receiver has a ring of its own: one producer each.
+static int make_captures(struct session *session, struct error *error)
+{
+	const struct plan *plan = session->plan;
+	int rc = 0;
+
+	if (plan->output.pcap == NULL) {
+		return 0;
+	}
+	session->captures =
+	        (struct capture *)aligned_alloc(64, plan->lcores.receivers * sizeof(*session->captures));
+	if (session->captures == NULL) {
+		return error_set(error, -ENOMEM, "no memory for the capture file");
+	}
+	memset(session->captures, 0, plan->lcores.receivers * sizeof(*session->captures));
+	for (unsigned i = 0; rc == 0 && i < plan->lcores.receivers; i++) {
+		rc = capture_init(&session->captures[i], CAPTURE_QUERIES, CAPTURE_FRAMES, error);
+	}
+	return rc;
+}
+
+uint64_t session_capture_memory(const struct plan *plan)
+{
+	return plan->output.pcap == NULL
+	               ? 0
+	               : plan->lcores.receivers * (CAPTURE_QUERIES * sizeof(struct capture_query) +
+	                                           CAPTURE_FRAMES * sizeof(struct capture_frame));
 }
 
 int session_open(struct session *session, const struct plan *plan, enum session_kind kind,
@@ -399,11 +356,9 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	if (rc < 0) {
 		return rc;
 	}
-	if (plan->output.pcap != NULL) {
-		rc = capture_init(&session->capture, CAPTURE_QUERIES, CAPTURE_FRAMES, error);
-		if (rc < 0) {
-			return rc;
-		}
+	rc = make_captures(session, error);
+	if (rc < 0) {
+		return rc;
 	}
 	session_team_options(session, &options);
 	rc = worker_team_create(&session->team, &options, error);
@@ -417,7 +372,10 @@ void session_close(struct session *session)
 {
 	stats_snapshot_release(&session->snapshot);
 	worker_team_free(session->team);
-	capture_release(&session->capture);
+	for (unsigned i = 0; session->captures != NULL && i < session->plan->lcores.receivers; i++) {
+		capture_release(&session->captures[i]);
+	}
+	free(session->captures);
 	director_destroy(session->director);
 	if (session->port_opened) {
 		port_close(&session->port);
@@ -425,13 +383,7 @@ void session_close(struct session *session)
 	if (session->director_port_opened) {
 		port_close(&session->director_port);
 	}
-	for (unsigned i = 0; session->pools != NULL && i < session->plan->lcores.senders; i++) {
-		rte_mempool_free(session->pools[i]);
-	}
-	free(session->pools);
-	rte_mempool_free(session->control_pool);
-	rte_mempool_free(session->receive_pool);
-	rte_mempool_free(session->director_pool);
+	pools_release(&session->pools);
 	if (session->environment_started) {
 		environment_stop();
 	}

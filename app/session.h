@@ -9,6 +9,8 @@
 #include "director/director.h"
 #include "environment.h"
 #include "interface.h"
+#include "lcore.h"
+#include "pools.h"
 #include "port.h"
 #include "trace.h"
 #include "worker/team.h"
@@ -24,13 +26,12 @@ struct session {
 	struct port port;          ///< the generator's
 	struct port director_port; ///< the model's end of the pair
 	bool port_opened, director_port_opened;
-	struct rte_mempool **pools; ///< one a sender
-	struct rte_mempool *control_pool, *receive_pool, *director_pool;
+	struct pools pools;
 	uint8_t next_hop[6];
 	struct director *director;
 	struct worker_team *team;
-	struct trace trace;     ///< that the run replays; zeroed without one
-	struct capture capture; ///< of the plan's capture file; zeroed without one
+	struct trace trace;       ///< that the run replays; zeroed without one
+	struct capture *captures; ///< [receivers], of the plan's capture file; NULL without one
 	struct stats_snapshot snapshot;
 	struct clock clock;
 };
@@ -60,11 +61,8 @@ int session_load_queries(struct session *session, struct error *error);
 /** What the plan says of its port. */
 void session_port_options(const struct plan *plan, struct port_options *out);
 
-/** Frames that the receive queues of the plan's port take. */
-unsigned session_receive_frames(const struct plan *plan);
+/** The roles that this plan has for lcores. */
+struct lcore_shape session_lcores(const struct plan *plan);
 
-/** Bytes that the frame pools and rings of this plan take in the DPDK heap. */
-uint64_t session_frame_memory(const struct plan *plan);
-
-/** MiB to reserve for the DPDK heap: what the plan says, and more where its frames need more. */
-unsigned session_heap_mib(const struct plan *plan);
+/** Bytes that records on their way to the capture file take. */
+uint64_t session_capture_memory(const struct plan *plan);

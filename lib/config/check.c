@@ -189,6 +189,18 @@ static int check_load(const struct config_checked *check)
 	return 0;
 }
 
+static int check_lcores(const struct config_checked *check)
+{
+	const struct plan_lcores *lcores = &check->plan->lcores;
+
+	return lcores->receivers <= lcores->senders
+	               ? 0
+	               : REFUSE(check, "lcores.receivers",
+	                        "%u receivers for %u senders: the replies of a sender go to one receiver; "
+	                        "use at most as many receivers as senders",
+	                        lcores->receivers, lcores->senders);
+}
+
 static int check_output(const struct config_checked *check)
 {
 	const struct plan_output *output = &check->plan->output;
@@ -238,6 +250,7 @@ int config_check(const struct config_builder *builder, const struct config_draft
 	                                        config_check_director,
 	                                        config_check_scenario,
 	                                        check_output,
+	                                        check_lcores,
 	                                        NULL};
 	static const config_checker director[] = {check_own_port, check_service, config_check_director,
 	                                          config_check_scenario, NULL};

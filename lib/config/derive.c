@@ -39,13 +39,21 @@ static const char *text_at(const json_t *tree, const char *path)
 	return json_string_value(config_tree_get(tree, path));
 }
 
+// A queue for each receiver, unless told otherwise; what is no integer is refused later.
+static bool derive_queues(json_t *root, json_t *port)
+{
+	json_t *receivers = config_tree_get(root, "lcores.receivers");
+
+	return !json_is_integer(receivers) || set_default(port, "receive_queues", json_incref(receivers));
+}
+
 static bool derive_port(json_t *root)
 {
 	json_t *port = child(root, "port", json_object);
 	const char *driver = json_string_value(json_object_get(port, "driver"));
 	enum plan_driver found = PLAN_DRIVER_AUTO;
 
-	if (port == NULL) {
+	if (port == NULL || !derive_queues(root, port)) {
 		return false;
 	}
 	if (driver != NULL && strcmp(driver, plan_driver_name(PLAN_DRIVER_AUTO)) != 0) {

@@ -20,20 +20,28 @@ static int by_tuple(const void *a, const void *b)
 
 static int copy_spells(struct evidence_work *work, struct error *error)
 {
-	const struct flow_spells *spells = work->input->spells;
-	uint32_t count = atomic_load_explicit(&spells->count, memory_order_acquire);
+	const struct evidence_input *input = work->input;
+	uint32_t count = 0;
 
+	for (unsigned i = 0; i < input->spell_logs; i++) {
+		count += atomic_load_explicit(&input->spells[i].count, memory_order_acquire);
+	}
 	work->spells = (struct flow_spell *)malloc(((size_t)count + 1) * sizeof(*work->spells));
 	if (work->spells == NULL) {
 		return error_set(error, -ENOMEM, "no memory for %u spells of losses", count);
 	}
-	for (uint32_t i = 0; i < count; i++) {
-		if (spells->log[i].lost > 0) {
-			work->spells[work->spell_count++] = spells->log[i];
+	for (unsigned i = 0; i < input->spell_logs; i++) {
+		const struct flow_spells *spells = &input->spells[i];
+		uint32_t number = atomic_load_explicit(&spells->count, memory_order_relaxed);
+
+		for (uint32_t k = 0; k < number; k++) {
+			if (spells->log[k].lost > 0) {
+				work->spells[work->spell_count++] = spells->log[k];
+			}
 		}
+		work->out->omitted += atomic_load_explicit(&spells->omitted, memory_order_relaxed);
 	}
 	qsort(work->spells, work->spell_count, sizeof(*work->spells), by_tuple);
-	work->out->omitted = atomic_load_explicit(&spells->omitted, memory_order_relaxed);
 	return 0;
 }
 

@@ -146,12 +146,30 @@ static void fill_cohort(struct flow_cohort *cohort, const struct flow_cohort_opt
 	                                   cohort->tuple_count);
 }
 
-// The first index within a cohort that belongs to a worker: ceil(worker * tuples / workers), so that the
-// worker of an index is floor(index * workers / tuples).
+// The first index within a cohort that belongs to a worker, so that the worker of an index is
+// floor(index * workers / tuples).
+static uint64_t share_start(uint64_t tuples, unsigned workers, unsigned worker)
+{
+	return (worker * tuples + workers - 1) / workers;
+}
+
 static uint32_t worker_start(const struct flow_space *space, const struct flow_cohort *cohort,
                              unsigned worker)
 {
-	return (uint32_t)(((uint64_t)worker * cohort->tuple_count + space->workers - 1) / space->workers);
+	return (uint32_t)share_start(cohort->tuple_count, space->workers, worker);
+}
+
+uint64_t flow_space_share(const struct flow_cohort_options *cohorts, unsigned cohort_count, unsigned workers,
+                          unsigned first, unsigned end)
+{
+	uint64_t share = 0;
+
+	for (unsigned i = 0; i < cohort_count; i++) {
+		uint64_t tuples = flow_space_tuples(&cohorts[i], 1);
+
+		share += share_start(tuples, workers, end) - share_start(tuples, workers, first);
+	}
+	return share;
 }
 
 static void number_tuples(struct flow_space *space)

@@ -157,6 +157,7 @@ static json_t *box(const struct report_input *input)
 	report_json_set(&object, "lcores", json_integer(b->lcores));
 	report_json_set(&object, "cpus", json_integer(b->cpus));
 	report_json_set(&object, "senders", json_integer(b->senders));
+	report_json_set(&object, "receivers", json_integer(b->receivers));
 	report_json_set(&object, "oversubscribed", json_boolean(b->oversubscribed));
 	report_json_set(&object, "hugepages", json_boolean(b->hugepages));
 	report_json_set(&object, "driver", report_json_text(b->driver));

@@ -114,6 +114,7 @@ static void add_box(struct report_box *into, const struct report_box *from)
 	into->lcores += from->lcores;
 	into->cpus += from->cpus;
 	into->senders += from->senders;
+	into->receivers += from->receivers;
 	into->oversubscribed = into->oversubscribed || from->oversubscribed;
 	into->hugepages = into->hugepages && from->hugepages;
 	into->driver = same_text(into->driver, from->driver) ? into->driver : "several";

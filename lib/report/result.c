@@ -19,6 +19,7 @@ static void read_box(const struct report_reader *reader, const json_t *document,
 	box->lcores = (unsigned)report_read_count(reader, object, "$.box", "lcores");
 	box->cpus = (unsigned)report_read_count(reader, object, "$.box", "cpus");
 	box->senders = (unsigned)report_read_count(reader, object, "$.box", "senders");
+	box->receivers = (unsigned)report_read_count(reader, object, "$.box", "receivers");
 	box->oversubscribed = report_read_bool(reader, object, "$.box", "oversubscribed");
 	box->hugepages = report_read_bool(reader, object, "$.box", "hugepages");
 	box->driver = report_read_text(object, "driver");

@@ -133,7 +133,8 @@ bool report_box_faults(const struct report_input *input)
 	const struct report_box *box = &input->box;
 	uint64_t faults = sender[STATS_TX_DROPPED] + sender[STATS_SKIPPED] +
 	                  report_throttled(input->snapshot) +
-	                  input->snapshot->receiver[STATS_CONTROL_DROPPED] + report_port_missing(input);
+	                  input->snapshot->receiver[STATS_CONTROL_DROPPED] +
+	                  input->snapshot->receiver[STATS_DISPATCH_DROPPED] + report_port_missing(input);
 
 	if (box->port_counters_known) {
 		faults +=

@@ -261,6 +261,8 @@ static int write_faults(const struct report_input *input, FILE *file)
 	        {"queries left out since the sender was too late (skipped)", sender[STATS_SKIPPED]},
 	        {"answers to ARP, ND or ping that found no room (control_dropped)",
 	         input->snapshot->receiver[STATS_CONTROL_DROPPED]},
+	        {"frames on the way to another receiver that found no room (dispatch_dropped)",
+	         input->snapshot->receiver[STATS_DISPATCH_DROPPED]},
 	        {"frames that the port missed since nobody took them in time (rx_missed)",
 	         known ? box->port_rx_missed : 0},
 	        {"frames that the port received with errors (rx_errors)", known ? box->port_rx_errors : 0},
@@ -277,8 +279,8 @@ int report_section_box(const struct report_input *input, FILE *file)
 	const struct report_box *box = &input->box;
 	int failed;
 
-	fprintf(file, "\nThis box: lcores %u, senders %u, CPUs %u%s%s%s%s, hugepages %s\n", box->lcores,
-	        box->senders, box->cpus, box->driver != NULL ? ", " : "",
+	fprintf(file, "\nThis box: lcores %u, senders %u, receivers %u, CPUs %u%s%s%s%s, hugepages %s\n",
+	        box->lcores, box->senders, box->receivers, box->cpus, box->driver != NULL ? ", " : "",
 	        box->driver != NULL ? box->driver : "", box->device != NULL ? ", " : "",
 	        box->device != NULL ? box->device : "", box->hugepages ? "yes" : "no");
 	failed = write_faults(input, file);

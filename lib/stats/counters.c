@@ -43,6 +43,7 @@ static const char *const receiver_names[STATS_RECEIVER_COUNTERS] = {
         [STATS_CONTROL_DROPPED] = "control_dropped",
         [STATS_EARLY] = "early",
         [STATS_RX_WRONG_QUEUE] = "rx_wrong_queue",
+        [STATS_DISPATCH_DROPPED] = "dispatch_dropped",
         [STATS_OTHER] = "other",
 };
 

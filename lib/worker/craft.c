@@ -5,7 +5,7 @@
 size_t worker_team_frame(const struct worker_team *team, const struct match_query *query, uint8_t *frame,
                          size_t size)
 {
-	const struct dns_query_set *queries = team->receiver.queries;
+	const struct dns_query_set *queries = team->receivers[0].queries;
 	struct worker_query what = {query->tuple, query->id, query->question};
 
 	if (query->tuple >= team->space->tuple_count ||

@@ -1,9 +1,11 @@
 #include "worker/receiver.h"
 
 #include <rte_ethdev.h>
+#include <rte_ring_elem.h>
 #include <string.h>
 
 #include "neighbour.h"
+#include "receiving.h"
 
 // The path of a reply: classify() parses the frame and finds its tuple, while the query's place in the index
 // comes to the cache; look_ahead() has its entry and its tuple's books come; settle() ends the query. Each is
@@ -15,53 +17,20 @@
 // A first query has no query before it: it missed none.
 #define FIRST_REST (NS_NEVER / 2)
 
+// What becomes of a frame after the first pass.
+enum next {
+	NEXT_NOTHING, ///< it was counted, and is done with
+	NEXT_SETTLE,
+	NEXT_DISPATCH, ///< to the receiver of its tuple
+};
+
 // A frame of a burst between the two passes.
 struct arrival {
-	struct rte_mbuf *mbuf; ///< NULL: done with
+	struct rte_mbuf *mbuf;
 	struct packet_view view;
 	struct dns_reply reply;
 	uint32_t tuple;
 };
-
-static void count(struct worker_receiver *receiver, enum stats_receiver_counter counter)
-{
-	receiver->stats->counters[counter]++;
-}
-
-static void completed(struct worker_link *link, unsigned queries)
-{
-	// Single writer: a plain load and a release store.
-	atomic_store_explicit(&link->completed,
-	                      atomic_load_explicit(&link->completed, memory_order_relaxed) + queries,
-	                      memory_order_release);
-}
-
-// Bring what the outcome of a query on this tuple is filed in. Always inlined: see match_prefetch.
-__attribute__((always_inline)) static inline void prefetch_books(const struct worker_receiver *receiver,
-                                                                 uint32_t tuple)
-{
-	__builtin_prefetch(&receiver->ledger[tuple], 1);
-	if (receiver->space->cohort_count > 1) {
-		flow_space_prefetch(receiver->space, tuple);
-	}
-}
-
-// With one cohort nothing needs to be looked up, which would miss the cache for each random tuple.
-static unsigned cohort_of(const struct worker_receiver *receiver, uint32_t tuple)
-{
-	return receiver->space->cohort_count > 1 ? flow_space_cohort_of(receiver->space, tuple) : 0;
-}
-
-// Tuples are numbered worker by worker, so the tables' ranges lie one behind the other.
-static struct worker_link *link_of(const struct worker_receiver *receiver, uint32_t tuple)
-{
-	struct worker_link *link = receiver->links;
-
-	while (tuple - link->table->first_tuple >= link->table->tuple_count) {
-		link++;
-	}
-	return link;
-}
 
 static bool question_matches(const void *queries, uint32_t question, const uint8_t *bytes, size_t length)
 {
@@ -115,27 +84,51 @@ static bool is_service(const struct worker_receiver *receiver, uint8_t family, c
 	       memcmp(address, receiver->service.bytes, address_length(family)) == 0;
 }
 
-// A UDP datagram: find its tuple and parse its DNS message. False when that ends it.
-static bool classify_datagram(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
+// A datagram to a tuple of this receiver's: parse its DNS message. False when that ends it.
+static bool read_message(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
+{
+	const struct packet_view *view = &arrival->view;
+
+	switch (dns_reply_parse(view->payload, view->payload_length, receiver->want_nsid, &arrival->reply)) {
+	case DNS_REPLY_OK:
+		break;
+	default:
+		receiver_count(receiver, STATS_MALFORMED_DNS);
+		keep(receiver, view, CAPTURE_MALFORMED, now);
+		return false;
+	}
+	match_prefetch(receiver_link(receiver, arrival->tuple)->table, arrival->tuple, arrival->reply.id);
+	receiver_prefetch_books(receiver, arrival->tuple);
+	return true;
+}
+
+static enum next classify_datagram(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
 {
 	const struct packet_view *view = &arrival->view;
 
 	arrival->tuple = lookup(receiver, view->family, view->destination, view->destination_port);
 	if (arrival->tuple == FLOW_TUPLE_NONE) {
-		count(receiver, STATS_FOREIGN);
-		return false;
+		receiver_count(receiver, STATS_FOREIGN);
+		return NEXT_NOTHING;
 	}
-	switch (dns_reply_parse(view->payload, view->payload_length, receiver->want_nsid, &arrival->reply)) {
-	case DNS_REPLY_OK:
-		break;
-	default:
-		count(receiver, STATS_MALFORMED_DNS);
-		keep(receiver, view, CAPTURE_MALFORMED, now);
-		return false;
+	if (!receiver_serves(receiver, arrival->tuple)) {
+		return NEXT_DISPATCH;
 	}
-	match_prefetch(link_of(receiver, arrival->tuple)->table, arrival->tuple, arrival->reply.id);
-	prefetch_books(receiver, arrival->tuple);
-	return true;
+	return read_message(receiver, arrival, now) ? NEXT_SETTLE : NEXT_NOTHING;
+}
+
+// An ICMP error belongs to the receiver of the tuple that it quotes; one that quotes none of ours to whoever
+// gets it.
+static enum next classify_error(const struct worker_receiver *receiver, struct arrival *arrival)
+{
+	const struct packet_quote *quote = &arrival->view.quote;
+
+	if (receiver->peer_count == 0) {
+		return NEXT_SETTLE;
+	}
+	arrival->tuple = lookup(receiver, arrival->view.family, quote->source, quote->source_port);
+	return arrival->tuple == FLOW_TUPLE_NONE || receiver_serves(receiver, arrival->tuple) ? NEXT_SETTLE
+	                                                                                      : NEXT_DISPATCH;
 }
 
 static enum stats_receiver_counter refusal_counter(enum packet_unreachable reason)
@@ -165,32 +158,32 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 
 	if (tuple == FLOW_TUPLE_NONE ||
 	    !is_service(receiver, view->family, quote->destination, quote->destination_port)) {
-		count(receiver, STATS_ICMP_UNMATCHED);
+		receiver_count(receiver, STATS_ICMP_UNMATCHED);
 		keep(receiver, view, CAPTURE_ICMP, now);
 		return true;
 	}
-	link = link_of(receiver, tuple);
-	cohort = cohort_of(receiver, tuple);
+	link = receiver_link(receiver, tuple);
+	cohort = receiver_cohort(receiver, tuple);
 	switch (match_refuse(link->table, tuple, quote->has_id ? quote->id : -1, now, &query)) {
 	case MATCH_IS_ANSWER:
 		reason = refusal_counter(quote->reason);
-		count(receiver, reason);
+		receiver_count(receiver, reason);
 		stats_count_refused(receiver->stats, cohort, query.age_class, query.sent_at,
 		                    now - query.sent_at);
 		flow_spells_failed(receiver->spells, &receiver->ledger[tuple], tuple, query.sent_at,
 		                   reason == STATS_REFUSED_HOST ? FLOW_UNREACHABLE : FLOW_REFUSED);
 		flow_answered_refusal(&receiver->ledger[tuple], query.id, query.sent_at);
 		keep(receiver, view, CAPTURE_REFUSED, now);
-		completed(link, 1);
+		receiver_completed(link, 1);
 		return true;
 	case MATCH_IS_EARLY:
 		return false;
 	case MATCH_IS_DUPLICATE:
-		count(receiver, STATS_DUPLICATE);
+		receiver_count(receiver, STATS_DUPLICATE);
 		keep(receiver, view, CAPTURE_DUPLICATE, now);
 		return true;
 	default:
-		count(receiver, STATS_ICMP_UNMATCHED);
+		receiver_count(receiver, STATS_ICMP_UNMATCHED);
 		keep(receiver, view, CAPTURE_ICMP, now);
 		return true;
 	}
@@ -210,8 +203,8 @@ static void count_answer(struct worker_receiver *receiver, const struct arrival 
 		backend = stats_backend_find(stats, reply->nsid, reply->nsid_length, false, now);
 		stats->backends[backend].answered++;
 	}
-	stats_count_answered(stats, cohort_of(receiver, arrival->tuple), query->age_class, query->sent_at,
-	                     now - query->sent_at);
+	stats_count_answered(stats, receiver_cohort(receiver, arrival->tuple), query->age_class,
+	                     query->sent_at, now - query->sent_at);
 	stats_count_rcode(stats, reply->rcode);
 	stats->counters[STATS_REPLY_BYTES] += arrival->view.payload_length;
 	stats->counters[STATS_TRUNCATED] += reply->truncated;
@@ -235,11 +228,11 @@ static bool settle_wrong_source(struct worker_receiver *receiver, const struct a
 		return false;
 	}
 	if (result != MATCH_IS_ANSWER) {
-		count(receiver, STATS_UNEXPECTED);
+		receiver_count(receiver, STATS_UNEXPECTED);
 		keep(receiver, view, CAPTURE_UNEXPECTED, now);
 		return true;
 	}
-	count(receiver, STATS_WRONG_SOURCE);
+	receiver_count(receiver, STATS_WRONG_SOURCE);
 	keep(receiver, view, CAPTURE_WRONG_SOURCE, now);
 	source = packet_address(view, view->source);
 	address_format(&source, text);
@@ -256,7 +249,7 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 	const struct packet_view *view = &arrival->view;
 	struct match_question question = {question_matches, receiver->queries, arrival->reply.question,
 	                                  arrival->reply.question_length};
-	struct worker_link *link = link_of(receiver, arrival->tuple);
+	struct worker_link *link = receiver_link(receiver, arrival->tuple);
 	bool from_service = is_service(receiver, view->family, view->source, view->source_port);
 	struct match_query query;
 	enum match_result result = match_reply(link->table, arrival->tuple, arrival->reply.id, &question,
@@ -268,25 +261,25 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 	switch (result) {
 	case MATCH_IS_ANSWER:
 		count_answer(receiver, arrival, &query, now);
-		completed(link, 1);
+		receiver_completed(link, 1);
 		break;
 	case MATCH_IS_LATE:
-		stats_count_late(receiver->stats, cohort_of(receiver, arrival->tuple), query.age_class,
+		stats_count_late(receiver->stats, receiver_cohort(receiver, arrival->tuple), query.age_class,
 		                 query.sent_at);
 		receiver->ledger[arrival->tuple].late++;
 		keep(receiver, view, CAPTURE_LATE, now);
 		break;
 	case MATCH_IS_DUPLICATE:
-		count(receiver, STATS_DUPLICATE);
+		receiver_count(receiver, STATS_DUPLICATE);
 		receiver->ledger[arrival->tuple].duplicate++;
 		keep(receiver, view, CAPTURE_DUPLICATE, now);
 		break;
 	case MATCH_IS_MISMATCH:
-		count(receiver, STATS_MISMATCH);
+		receiver_count(receiver, STATS_MISMATCH);
 		keep(receiver, view, CAPTURE_MISMATCH, now);
 		break;
 	case MATCH_IS_UNEXPECTED:
-		count(receiver, STATS_UNEXPECTED);
+		receiver_count(receiver, STATS_UNEXPECTED);
 		keep(receiver, view, CAPTURE_UNEXPECTED, now);
 		break;
 	case MATCH_IS_EARLY:
@@ -295,8 +288,8 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 	return true;
 }
 
-// First pass. True when the arrival goes on to settle().
-static bool classify(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
+// First pass.
+static enum next classify(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
 {
 	struct packet_view *view = &arrival->view;
 	enum packet_kind kind = packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *),
@@ -304,34 +297,35 @@ static bool classify(struct worker_receiver *receiver, struct arrival *arrival, 
 
 	switch (kind) {
 	case PACKET_MALFORMED:
-		count(receiver, STATS_MALFORMED_FRAME);
-		return false;
+		receiver_count(receiver, STATS_MALFORMED_FRAME);
+		return NEXT_NOTHING;
 	case PACKET_FRAGMENT:
-		count(receiver, STATS_FRAGMENT);
-		return false;
+		receiver_count(receiver, STATS_FRAGMENT);
+		return NEXT_NOTHING;
 	case PACKET_OTHER:
-		count(receiver, STATS_OTHER);
-		return false;
+		receiver_count(receiver, STATS_OTHER);
+		return NEXT_NOTHING;
 	default:
 		break;
 	}
 	if (memcmp(view->frame + 6, receiver->mac, sizeof(receiver->mac)) == 0) {
-		count(receiver,
-		      STATS_OTHER); // a packet socket also sees what the kernel sends from this interface
-		return false;
+		receiver_count(
+		        receiver,
+		        STATS_OTHER); // a packet socket also sees what the kernel sends from this interface
+		return NEXT_NOTHING;
 	}
 	if (checksum_is_bad(receiver, arrival->mbuf, view)) {
-		count(receiver, STATS_BAD_CHECKSUM);
-		return false;
+		receiver_count(receiver, STATS_BAD_CHECKSUM);
+		return NEXT_NOTHING;
 	}
 	if (kind == PACKET_UDP) {
 		return classify_datagram(receiver, arrival, now);
 	}
 	if (kind == PACKET_ICMP_UNREACHABLE) {
-		return true;
+		return classify_error(receiver, arrival);
 	}
 	worker_neighbour_answer(receiver, view);
-	return false;
+	return NEXT_NOTHING;
 }
 
 static bool settle(struct worker_receiver *receiver, const struct arrival *arrival, ns_t now)
@@ -345,12 +339,24 @@ static void put_aside(struct worker_receiver *receiver, struct rte_mbuf *mbuf, n
 	if (receiver->early_count == WORKER_EARLY) {
 		// More than all senders' bursts together: these can't be answers to queries that are being
 		// sent.
-		count(receiver, STATS_UNEXPECTED);
+		receiver_count(receiver, STATS_UNEXPECTED);
 		rte_pktmbuf_free(mbuf);
 		return;
 	}
-	count(receiver, STATS_EARLY);
-	receiver->early[receiver->early_count++] = (struct worker_early){mbuf, now};
+	receiver_count(receiver, STATS_EARLY);
+	receiver->early[receiver->early_count++] = (struct worker_frame){mbuf, now};
+}
+
+// A frame that parsed well before: restore what the first pass knew of it, but for its message.
+static void restore(const struct worker_receiver *receiver, struct arrival *arrival, struct rte_mbuf *mbuf)
+{
+	struct packet_view *view = &arrival->view;
+
+	arrival->mbuf = mbuf;
+	packet_parse(rte_pktmbuf_mtod(mbuf, const uint8_t *), rte_pktmbuf_data_len(mbuf), view);
+	if (view->kind == PACKET_UDP) {
+		arrival->tuple = lookup(receiver, view->family, view->destination, view->destination_port);
+	}
 }
 
 // Replies that overtook the return of the burst call that sent their query: look whether it has been
@@ -360,14 +366,10 @@ static void retry_early(struct worker_receiver *receiver)
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < receiver->early_count; i++) {
-		struct arrival arrival = {.mbuf = receiver->early[i].mbuf};
+		struct arrival arrival;
 
-		// The frame parsed well before: this pass only restores its view.
-		packet_parse(rte_pktmbuf_mtod(arrival.mbuf, const uint8_t *),
-		             rte_pktmbuf_data_len(arrival.mbuf), &arrival.view);
+		restore(receiver, &arrival, receiver->early[i].mbuf);
 		if (arrival.view.kind == PACKET_UDP) {
-			arrival.tuple = lookup(receiver, arrival.view.family, arrival.view.destination,
-			                       arrival.view.destination_port);
 			dns_reply_parse(arrival.view.payload, arrival.view.payload_length,
 			                receiver->want_nsid, &arrival.reply);
 		}
@@ -384,7 +386,7 @@ static void retry_early(struct worker_receiver *receiver)
 static void look_ahead(const struct worker_receiver *receiver, const struct arrival *arrival)
 {
 	if (arrival->view.kind == PACKET_UDP) {
-		match_prefetch_entry(link_of(receiver, arrival->tuple)->table, arrival->tuple,
+		match_prefetch_entry(receiver_link(receiver, arrival->tuple)->table, arrival->tuple,
 		                     arrival->reply.id);
 	}
 }
@@ -393,8 +395,9 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
                          ns_t now)
 {
 	struct arrival arrivals[WORKER_RECEIVE_BURST];
+	struct worker_away away[WORKER_RECEIVE_BURST];
 	struct rte_mbuf *done[WORKER_RECEIVE_BURST];
-	unsigned known = 0, done_count = 0;
+	unsigned known = 0, done_count = 0, away_count = 0;
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < received; i++) {
@@ -403,11 +406,19 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 		}
 		bytes += mbufs[i]->pkt_len;
 		arrivals[known].mbuf = mbufs[i];
-		if (classify(receiver, &arrivals[known], now)) {
+		switch (classify(receiver, &arrivals[known], now)) {
+		case NEXT_SETTLE:
 			known++;
-		} else {
+			break;
+		case NEXT_DISPATCH:
+			away[away_count++] = (struct worker_away){mbufs[i], arrivals[known].tuple};
+			break;
+		case NEXT_NOTHING:
 			done[done_count++] = mbufs[i];
 		}
+	}
+	if (away_count > 0) {
+		receiver_dispatch(receiver, away, away_count, now);
 	}
 	for (unsigned i = 0; i < known && i < SETTLE_AHEAD; i++) {
 		look_ahead(receiver, &arrivals[i]);
@@ -427,57 +438,6 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 	receiver->stats->counters[STATS_RECEIVED_BYTES] += bytes;
 }
 
-static void keep_loss(struct worker_receiver *receiver, const struct worker_link *link,
-                      const struct match_query *lost, ns_t now)
-{
-	uint16_t backend = flow_answered_backend(&receiver->ledger[lost->tuple]);
-	struct match_query before;
-
-	if (match_predecessor(link->table, lost, now, &before)) {
-		// An entry keeps its time modulo 1099 s; the age class of the lost query says how long ago
-		// that was.
-		while (before.id == (uint16_t)(lost->id - 1) && before.sent_at > MATCH_TIME_SPAN &&
-		       lost->sent_at - before.sent_at < stats_age_low(lost->age_class)) {
-			before.sent_at -= MATCH_TIME_SPAN;
-		}
-		capture_take_query(receiver->capture, CAPTURE_ANSWERED, &before, backend);
-	}
-	capture_take_query(receiver->capture, CAPTURE_LOST, lost, backend);
-}
-
-static void expire(struct worker_receiver *receiver, struct worker_link *link, ns_t now)
-{
-	struct match_query lost[WORKER_RECEIVE_BURST];
-	unsigned number;
-
-	do {
-		number = match_expire(link->table, now, lost, WORKER_RECEIVE_BURST);
-		for (unsigned i = 0; i < number; i++) {
-			prefetch_books(receiver, lost[i].tuple);
-		}
-		for (unsigned i = 0; i < number; i++) {
-			flow_spells_prefetch(receiver->spells, &receiver->ledger[lost[i].tuple]);
-		}
-		for (unsigned i = 0; i < number; i++) {
-			struct flow_answered *record = &receiver->ledger[lost[i].tuple];
-			uint16_t backend = flow_answered_backend(record);
-
-			stats_count_lost(receiver->stats, cohort_of(receiver, lost[i].tuple),
-			                 lost[i].age_class, lost[i].sent_at);
-			receiver->stats->backends[backend == FLOW_BACKEND_NONE ? 0 : backend].lost++;
-			flow_spells_failed(receiver->spells, record, lost[i].tuple, lost[i].sent_at,
-			                   FLOW_SILENT);
-			flow_answered_loss(record, lost[i].id, lost[i].sent_at);
-			if (receiver->capture != NULL) {
-				keep_loss(receiver, link, &lost[i], now);
-			}
-		}
-		if (number > 0) {
-			completed(link, number);
-		}
-	} while (number == WORKER_RECEIVE_BURST);
-}
-
 void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **frames, unsigned count,
                             ns_t now)
 {
@@ -489,29 +449,63 @@ void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **
 	}
 }
 
+// What others polled and handed over: counted as received and checked there, all else is done here.
+static void handle_handed(struct worker_receiver *receiver, const struct worker_frame *frames, unsigned count)
+{
+	struct arrival arrivals[WORKER_RECEIVE_BURST];
+	ns_t arrived[WORKER_RECEIVE_BURST];
+	unsigned known = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct arrival *arrival = &arrivals[known];
+
+		if (i + 4 < count) {
+			rte_prefetch0(rte_pktmbuf_mtod(frames[i + 4].mbuf, void *));
+		}
+		restore(receiver, arrival, frames[i].mbuf);
+		if (arrival->view.kind != PACKET_UDP || read_message(receiver, arrival, frames[i].arrived)) {
+			arrived[known++] = frames[i].arrived;
+		} else {
+			rte_pktmbuf_free(frames[i].mbuf);
+		}
+	}
+	for (unsigned i = 0; i < known && i < SETTLE_AHEAD; i++) {
+		look_ahead(receiver, &arrivals[i]);
+	}
+	for (unsigned i = 0; i < known; i++) {
+		if (i + SETTLE_AHEAD < known) {
+			look_ahead(receiver, &arrivals[i + SETTLE_AHEAD]);
+		}
+		if (settle(receiver, &arrivals[i], arrived[i])) {
+			rte_pktmbuf_free(arrivals[i].mbuf);
+		} else {
+			put_aside(receiver, arrivals[i].mbuf, arrived[i]);
+		}
+	}
+}
+
+unsigned worker_receiver_take(struct worker_receiver *receiver, bool *more)
+{
+	struct worker_frame frames[WORKER_RECEIVE_BURST];
+	unsigned total = 0;
+
+	for (unsigned i = 0; i < receiver->peer_count; i++) {
+		unsigned count = rte_ring_sc_dequeue_burst_elem(receiver->peers[i].from, frames,
+		                                                sizeof(*frames), WORKER_RECEIVE_BURST, NULL);
+
+		handle_handed(receiver, frames, count);
+		*more |= count == WORKER_RECEIVE_BURST;
+		total += count;
+	}
+	return total;
+}
+
 void worker_receiver_expire(struct worker_receiver *receiver, ns_t now)
 {
 	if (receiver->early_count > 0) {
 		retry_early(receiver);
 	}
-	for (unsigned i = 0; i < receiver->link_count; i++) {
-		expire(receiver, &receiver->links[i], now);
-	}
-}
-
-unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now)
-{
-	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
-	unsigned total = 0;
-
-	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
-		unsigned count = worker_receiver_poll(receiver, queue, frames);
-
-		worker_receiver_handle(receiver, frames, count, now);
-		total += count;
-	}
-	worker_receiver_expire(receiver, now);
-	return total;
+	receiver_expire(receiver, now);
 }
 
 ns_t worker_receiver_next(const struct worker_receiver *receiver, ns_t now)
@@ -528,9 +522,18 @@ ns_t worker_receiver_next(const struct worker_receiver *receiver, ns_t now)
 
 void worker_receiver_finish(struct worker_receiver *receiver)
 {
+	bool more = receiver->peer_count > 0;
+
+	while (more) {
+		more = false;
+		worker_receiver_take(receiver, &more);
+	}
+	if (receiver->early_count > 0) {
+		retry_early(receiver);
+	}
 	for (unsigned i = 0; i < receiver->early_count; i++) {
 		rte_pktmbuf_free(receiver->early[i].mbuf);
-		count(receiver, STATS_UNEXPECTED);
+		receiver_count(receiver, STATS_UNEXPECTED);
 	}
 	receiver->early_count = 0;
 }

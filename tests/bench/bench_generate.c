@@ -70,7 +70,7 @@ static int receive(void *context)
 	struct bench *bench = (struct bench *)context;
 
 	while (!atomic_load(&bench->leave)) {
-		worker_receiver_step(&bench->team->receiver, bench_now(&bench->clock));
+		worker_team_receive(bench->team, bench_now(&bench->clock));
 	}
 	return 0;
 }
@@ -93,7 +93,7 @@ static unsigned send_for(struct bench *bench, struct worker_sender *sender, doub
 		}
 		bench_span_end(span, &bench->clock, sender->sent);
 		if (settings.turns != 0) {
-			worker_receiver_step(&bench->team->receiver, bench_now(&bench->clock));
+			worker_team_receive(bench->team, bench_now(&bench->clock));
 		}
 	}
 	span->wall =
@@ -282,6 +282,7 @@ int main(int count, char **arguments)
 	        .max_lag = NS_PER_SEC,
 	        .patience = NS_PER_SEC,
 	        .seed = 1,
+	        .receivers = 1,
 	        .receive_queues = 0,
 	        .pools = pools,
 	        .header = {.source_mac = {2, 0, 0, 0, 0, 1},

@@ -215,6 +215,7 @@ int main(int count, char **arguments)
 	        .max_lag = MAX_LAG,
 	        .patience = NS_PER_SEC,
 	        .seed = 1,
+	        .receivers = 1,
 	        .receive_queues = 1,
 	        .verify = WORKER_VERIFY_OFF,
 	        .pools = &pool,

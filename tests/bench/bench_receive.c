@@ -99,17 +99,17 @@ static void make_reply(struct rte_mbuf *frame, const uint8_t *model, uint16_t le
 static uint16_t make_model(const struct bench *bench, uint8_t *model)
 {
 	const struct packet_header *header = &bench->team->header;
-	const struct dns_query *query = &bench->team->receiver.queries->queries[0];
+	const struct dns_query *query = &bench->team->receivers[0].queries->queries[0];
 	const struct packet_payload payload = {
 	        .wire = query->wire, .length = query->length, .sum = query->sum};
 	const struct packet_source source = packet_source_ipv4(0, 0);
 
 	packet_craft(model, header, &source, &payload, 0);
-	memcpy(model + 26, bench->team->receiver.service.bytes, 4);
-	packet_write16(model + 34, bench->team->receiver.service_port);
+	memcpy(model + 26, bench->team->receivers[0].service.bytes, 4);
+	packet_write16(model + 34, bench->team->receivers[0].service_port);
 	model[44] |= 0x80; // QR
 	memcpy(model + 6, model, 6);
-	memcpy(model, bench->team->receiver.mac, sizeof(bench->team->receiver.mac));
+	memcpy(model, bench->team->receivers[0].mac, sizeof(bench->team->receivers[0].mac));
 	return (uint16_t)(header->length + query->length);
 }
 
@@ -143,7 +143,7 @@ static double take_replies(struct bench *bench, const uint8_t *model, uint16_t l
 		}
 		rte_ring_enqueue_bulk(bench->rings.back, (void **)frames, BATCH, NULL);
 		bench_span_begin(&span, &bench->clock, done);
-		while (worker_receiver_step(&bench->team->receiver, bench_now(&bench->clock)) > 0) {
+		while (worker_team_receive(bench->team, bench_now(&bench->clock)) > 0) {
 		}
 		bench_span_end(&span, &bench->clock, done + BATCH);
 	}
@@ -237,6 +237,7 @@ int main(int count, char **arguments)
 	        .max_lag = NS_PER_SEC,
 	        .patience = NS_PER_SEC,
 	        .seed = 1,
+	        .receivers = 1,
 	        .receive_queues = 1,
 	        .verify = WORKER_VERIFY_OFF,
 	        .pools = &pool,

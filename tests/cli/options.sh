@@ -143,9 +143,14 @@ for help in -h --help; do
 done
 
 # --- lcores ---
-simulate --generate example.com --senders 2
-expect .box.senders 2
+simulate --generate example.com --senders 3 --receivers 1
+expect .box.senders 3
 expect .totals.answered 200
+jq 'del(.plan, .plan_digest, .box)' result.json >one.json
+simulate --generate example.com --senders 3 --receivers 2
+expect .box.receivers 2
+jq 'del(.plan, .plan_digest, .box)' result.json >two.json
+cmp -s one.json two.json || fail "two receivers count something else than one: $(diff one.json two.json | head)"
 used run --lcores --memory --huge --eal
 "$build/app/staleflow" run --director -s 10.96.0.10 -l 0.2 --generate example.com --json result.json --lcores '0@0,5@0' --memory 300 \
 	--huge off -v --eal '--log-level=lib.eal:debug' >output.log 2>error.log || fail "lcores: $(< error.log)"

@@ -239,6 +239,7 @@ static void make_team(struct stage *stage)
 	        .patience = 100 * NS_PER_MS,
 	        .seed = world->seed,
 	        .port = generator_port,
+	        .receivers = 1,
 	        .receive_queues = 1,
 	        .verify = WORKER_VERIFY_OFF,
 	        .pools = &generator_pool,
@@ -368,7 +369,7 @@ static ns_t earlier(ns_t a, ns_t b)
 static void watch(struct stage *stage, ns_t now)
 {
 	const struct flow_sent *sent = stage->team->ledger.sent;
-	const uint64_t *counters = stage->team->receiver_stats.counters;
+	const uint64_t *counters = stage->team->receiver_stats[0].counters;
 	struct evidence_sums sums = {.wrong_source = counters[STATS_WRONG_SOURCE],
 	                             .closed = counters[STATS_REFUSED_PORT]};
 
@@ -393,9 +394,9 @@ static ns_t step(struct stage *stage, ns_t now)
 	do {
 		work = worker_sender_step(sender, now);
 		work += director_port_step(stage->director, director_port, 1, now);
-		work += worker_receiver_step(&stage->team->receiver, now);
+		work += worker_team_receive(stage->team, now);
 	} while (work > 0);
-	next = earlier(worker_sender_next(sender, now), worker_receiver_next(&stage->team->receiver, now));
+	next = earlier(worker_sender_next(sender, now), worker_team_next_expiry(stage->team, now));
 	next = earlier(next, director_next(stage->director));
 	next = earlier(next, evidence_looks_due(&stage->looks));
 	next = stage->marked ? next : earlier(next, stage->mark);
@@ -410,8 +411,7 @@ static void run(struct stage *stage)
 	while (now < end) {
 		now = step(stage, now);
 	}
-	worker_sender_finish(&stage->team->senders[0]);
-	worker_receiver_finish(&stage->team->receiver);
+	worker_team_finish(stage->team);
 	worker_team_snapshot(stage->team, &stage->snapshot, now);
 }
 
@@ -420,7 +420,8 @@ static void judge(struct stage *stage, struct outcome *outcome)
 	struct evidence_input input = {
 	        .space = stage->team->space,
 	        .ledger = &stage->team->ledger,
-	        .spells = &stage->team->spells,
+	        .spells = stage->team->spells,
+	        .spell_logs = stage->team->receiver_count,
 	        .looks = &stage->looks,
 	        .snapshot = &stage->snapshot,
 	        .marks = &stage->mark,

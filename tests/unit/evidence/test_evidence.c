@@ -117,6 +117,7 @@ static void gather(struct paper *paper)
 	struct evidence_input input = {.space = paper->space,
 	                               .ledger = &paper->ledger,
 	                               .spells = &paper->spells,
+	                               .spell_logs = 1,
 	                               .looks = &paper->looks,
 	                               .snapshot = &paper->snapshot,
 	                               .marks = &paper->mark,

@@ -48,7 +48,12 @@ void run_init(struct run *run, unsigned cohorts, const ns_t *timeouts, unsigned 
 	        .sending = seconds * NS_PER_SEC,
 	        .header_octets = RUN_HEADER_OCTETS,
 	        .rcode_name = rcode_name,
-	        .box = {.lcores = 3, .cpus = 3, .senders = 1, .driver = "net_af_packet", .device = "eth1"},
+	        .box = {.lcores = 3,
+	                .cpus = 3,
+	                .senders = 1,
+	                .receivers = 1,
+	                .driver = "net_af_packet",
+	                .device = "eth1"},
 	};
 }
 

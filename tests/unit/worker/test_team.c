@@ -83,7 +83,9 @@ static void run_prepare(struct run *run, unsigned senders, double rate, ns_t dur
 	        .patience = 100 * NS_PER_MS,
 	        .seed = 1,
 	        .port = generator_port,
+	        .receivers = 1,
 	        .receive_queues = (uint16_t)senders,
+	        .dispatch_size = 1024,
 	        .verify = WORKER_VERIFY_STRICT,
 	        .pools = pools,
 	        .control_pool = control_pool,
@@ -115,7 +117,7 @@ static void step(struct run *run)
 		worker_sender_step(&run->team->senders[i], run->now);
 	}
 	peer_step(&peer, run->now);
-	worker_receiver_step(&run->team->receiver, run->now);
+	worker_team_receive(run->team, run->now);
 }
 
 // Run to the end of sending and one timeout of drain, in steps of `quantum`; check the identity every 97
@@ -135,10 +137,7 @@ static void run_through(struct run *run, ns_t quantum)
 		}
 		run->now += quantum;
 	}
-	for (unsigned i = 0; i < run->team->sender_count; i++) {
-		worker_sender_finish(&run->team->senders[i]);
-	}
-	worker_receiver_finish(&run->team->receiver);
+	worker_team_finish(run->team);
 	check(run);
 }
 
@@ -314,12 +313,118 @@ static void a_full_port_drops_what_never_left_and_says_so(void **state)
 	run_create(&run);
 	for (unsigned i = 0; i < 20000; i++) { // nobody reads the ring: it holds 1023 frames
 		worker_sender_step(&run.team->senders[0], run.now);
-		worker_receiver_step(&run.team->receiver, run.now);
+		worker_team_receive(run.team, run.now);
 		run.now += 50 * NS_PER_US;
 	}
 	check(&run);
 	assert_int_equal(run.snapshot.total.sent, 1023);
 	assert_true(run.snapshot.sender[STATS_TX_DROPPED] > 0);
+	run_free(&run);
+}
+
+// The peer answers by any queue, so that most replies come to another receiver than their tuple's.
+static void run_with_receivers(struct run *run, unsigned receivers, unsigned dispatch_size)
+{
+	run_prepare(run, 3, 20000, NS_PER_SEC);
+	run->options.receivers = receivers;
+	run->options.dispatch_size = dispatch_size;
+	run_create(run);
+	peer.faults = (struct peer_faults){.drop = 0.05,
+	                                   .duplicate = 0.05,
+	                                   .delay_share = 0.1,
+	                                   .delay = 1500 * NS_PER_MS,
+	                                   .corrupt = 0.02,
+	                                   .refuse = 0.05};
+	run_through(run, 50 * NS_PER_US);
+}
+
+static void several_receivers_count_what_one_counts(void **state)
+{
+	struct run one, several;
+
+	(void)state;
+	run_with_receivers(&one, 1, 0);
+	assert_int_equal(one.snapshot.receiver[STATS_RX_WRONG_QUEUE], 0);
+	worker_team_free(one.team); // rings have names, one a process
+	one.team = NULL;
+	for (unsigned receivers = 2; receivers <= 3; receivers++) {
+		run_with_receivers(&several, receivers, 1024);
+		assert_true(several.snapshot.receiver[STATS_RX_WRONG_QUEUE] > 1000);
+		several.snapshot.receiver[STATS_RX_WRONG_QUEUE] = 0;
+		assert_memory_equal(several.snapshot.receiver, one.snapshot.receiver,
+		                    sizeof(one.snapshot.receiver));
+		assert_memory_equal(several.snapshot.sender, one.snapshot.sender,
+		                    sizeof(one.snapshot.sender));
+		assert_memory_equal(&several.snapshot.total, &one.snapshot.total, sizeof(one.snapshot.total));
+		assert_memory_equal(several.snapshot.latency, one.snapshot.latency,
+		                    sizeof(*one.snapshot.latency));
+		run_free(&several);
+	}
+	run_free(&one);
+}
+
+static void a_frame_without_room_on_its_way_is_counted_as_our_own_loss(void **state)
+{
+	struct run run;
+
+	(void)state;
+	run_prepare(&run, 3, 300000, 100 * NS_PER_MS);
+	run.options.receivers = 3;
+	run.options.dispatch_size = 1;
+	run_create(&run);
+	run_through(&run, 100 * NS_PER_US);
+	assert_true(run.snapshot.receiver[STATS_DISPATCH_DROPPED] > 0);
+	assert_int_equal(run.snapshot.total.lost, run.snapshot.receiver[STATS_DISPATCH_DROPPED]);
+	assert_int_equal(peer.answered, run.snapshot.total.answered + run.snapshot.total.lost);
+	run_free(&run);
+}
+
+static void no_query_is_lost_while_its_answer_may_lie_with_another_receiver(void **state)
+{
+	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
+	struct worker_receiver *receivers;
+	struct run run;
+	ns_t horizon;
+	bool more = false;
+	unsigned count;
+
+	(void)state;
+	run_prepare(&run, 2, 1000, 10 * NS_PER_MS);
+	run.options.receivers = 2;
+	run_create(&run);
+	receivers = run.team->receivers;
+	for (; !worker_team_is_done(run.team); run.now += 50 * NS_PER_US) {
+		for (unsigned i = 0; i < 2; i++) {
+			worker_sender_step(&run.team->senders[i], run.now);
+		}
+		peer_step(&peer, run.now);
+	}
+	assert_int_equal(worker_receiver_horizon(&receivers[0], run.now), 0);
+	// The first receiver stalls with answers in its queues; the other's clock goes on past the timeout.
+	worker_receiver_drained(&receivers[0], run.now);
+	for (ns_t now = run.now; now < run.now + 2 * run.timeouts[0]; now += 100 * NS_PER_MS) {
+		count = worker_receiver_poll(&receivers[1], 0, frames);
+		worker_receiver_handle(&receivers[1], frames, count, now);
+		worker_receiver_drained(&receivers[1], now);
+		horizon = worker_receiver_horizon(&receivers[1], now);
+		assert_true(horizon == 0 || horizon == run.now);
+		worker_receiver_take(&receivers[1], &more);
+		if (horizon > 0) {
+			worker_receiver_expire(&receivers[1], horizon);
+		}
+	}
+	run.now += 2 * run.timeouts[0];
+	// It goes on, and its answers are ones of before the timeout for all that it knows.
+	count = worker_receiver_poll(&receivers[0], 0, frames);
+	assert_true(count > 0);
+	worker_receiver_handle(&receivers[0], frames, count, run.now);
+	worker_receiver_drained(&receivers[0], run.now);
+	assert_int_equal(worker_receiver_horizon(&receivers[1], run.now), run.now);
+	worker_team_receive(run.team, run.now);
+	worker_team_finish(run.team);
+	check(&run);
+	assert_int_equal(run.snapshot.total.lost, 0);
+	assert_int_equal(run.snapshot.total.answered, run.snapshot.total.sent);
 	run_free(&run);
 }
 
@@ -358,6 +463,9 @@ int main(void)
 	        cmocka_unit_test(a_window_bounds_what_is_in_flight),
 	        cmocka_unit_test(a_limit_of_queries_ends_the_run),
 	        cmocka_unit_test(a_full_port_drops_what_never_left_and_says_so),
+	        cmocka_unit_test(several_receivers_count_what_one_counts),
+	        cmocka_unit_test(a_frame_without_room_on_its_way_is_counted_as_our_own_loss),
+	        cmocka_unit_test(no_query_is_lost_while_its_answer_may_lie_with_another_receiver),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

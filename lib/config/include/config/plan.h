@@ -169,6 +169,7 @@ struct plan_output {
 struct plan_lcores {
 	char *map; ///< EAL's --lcores; NULL: chosen
 	unsigned senders;
+	unsigned receivers;  ///< 1..senders
 	unsigned memory_mib; ///< for frames and rings
 	enum plan_pages hugepages;
 	char *eal; ///< further words for EAL; NULL: none

@@ -20,7 +20,8 @@
 struct evidence_input {
 	const struct flow_space *space;
 	const struct flow_ledger *ledger;
-	const struct flow_spells *spells;
+	const struct flow_spells *spells; ///< [spell_logs], each with tuples of its own
+	unsigned spell_logs;
 	const struct evidence_looks *looks;
 	const struct stats_snapshot *snapshot;
 	const ns_t *marks; ///< when the user's events began, ascending, on the run's clock

@@ -125,6 +125,10 @@ uint64_t flow_space_memory(const struct flow_cohort_options *cohorts, unsigned c
 /** The number of tuples of these cohorts; saturates at UINT64_MAX. */
 uint64_t flow_space_tuples(const struct flow_cohort_options *cohorts, unsigned cohort_count);
 
+/** How many tuples the workers `first`..`end` - 1 of `workers` have together. Doesn't allocate or check. */
+uint64_t flow_space_share(const struct flow_cohort_options *cohorts, unsigned cohort_count, unsigned workers,
+                          unsigned first, unsigned end);
+
 /** True when some cohort sends from `address`: the one to answer ARP and ND for. */
 bool flow_space_owns(const struct flow_space *space, const struct address *address);
 

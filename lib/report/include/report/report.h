@@ -50,9 +50,10 @@ struct report_plan {
 
 /** The box that ran. */
 struct report_box {
-	unsigned lcores;     ///< that polled
-	unsigned cpus;       ///< that they ran on
-	unsigned senders;    ///< of the lcores
+	unsigned lcores;  ///< that polled
+	unsigned cpus;    ///< that they ran on
+	unsigned senders; ///< of the lcores
+	unsigned receivers;
 	bool oversubscribed; ///< lcores shared a CPU
 	bool hugepages;
 	const char *driver; ///< may be NULL

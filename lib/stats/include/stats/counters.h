@@ -66,15 +66,16 @@ enum stats_receiver_counter {
 	STATS_MALFORMED_FRAME, ///< broken Ethernet, IP, UDP or ICMP
 	STATS_MALFORMED_DNS,   ///< broken DNS message, or one that is no response
 	STATS_BAD_CHECKSUM,
-	STATS_FRAGMENT,        ///< IP fragments: not reassembled
-	STATS_FOREIGN,         ///< to an address or port that is none of ours
-	STATS_ICMP_UNMATCHED,  ///< ICMP errors that quote no query in flight
-	STATS_NEIGHBOUR,       ///< ARP and ND requests answered
-	STATS_ECHO,            ///< ICMP echo requests answered
-	STATS_CONTROL_DROPPED, ///< answers to those that found no room
-	STATS_EARLY,           ///< replies put aside since their query was still being sent
-	STATS_RX_WRONG_QUEUE,  ///< replies that came to another queue than their worker's
-	STATS_OTHER,           ///< other protocols
+	STATS_FRAGMENT,         ///< IP fragments: not reassembled
+	STATS_FOREIGN,          ///< to an address or port that is none of ours
+	STATS_ICMP_UNMATCHED,   ///< ICMP errors that quote no query in flight
+	STATS_NEIGHBOUR,        ///< ARP and ND requests answered
+	STATS_ECHO,             ///< ICMP echo requests answered
+	STATS_CONTROL_DROPPED,  ///< answers to those that found no room
+	STATS_EARLY,            ///< replies put aside since their query was still being sent
+	STATS_RX_WRONG_QUEUE,   ///< frames that came to another receiver's queue than their tuple's
+	STATS_DISPATCH_DROPPED, ///< of these, those for which the ring to their receiver had no room
+	STATS_OTHER,            ///< other protocols
 	STATS_RECEIVER_COUNTERS,
 };
 

@@ -1,7 +1,9 @@
 #pragma once
 // The receiving side: from frame to outcome. One receiver belongs to one RX lcore, which alone calls
 // its functions. It polls its queues of the port, ends the queries of the senders it serves, and
-// writes their side of the in-flight tables, the tuples' `flow_answered` records and its stats_receiver.
+// writes their side of the in-flight tables, the tuples' `flow_answered` records, its log of losses and its
+// stats_receiver. A frame for another receiver's tuple goes to that one over a ring, with its time of
+// arrival.
 
 #include "base/address.h"
 #include "base/units.h"
@@ -43,9 +45,22 @@ struct worker_link {
 	        __attribute__((aligned(64))); ///< queries that ended; the sender's closed loop reads it
 };
 
-struct worker_early {
+/** A frame that is not done with, and when it came: put aside, or on its way to another receiver. */
+struct worker_frame {
 	struct rte_mbuf *mbuf;
 	ns_t arrived;
+};
+
+/** How far another receiver may lie behind until nothing is ended as lost, since its answers may lie there.
+ */
+#define WORKER_LAG_MAX (NS_PER_SEC / 2)
+
+/** Another receiver, as this one sees it. Each ring has one producer and one consumer. */
+struct worker_peer {
+	uint32_t first_tuple, tuple_count; ///< that it serves
+	struct rte_ring *to;               ///< of struct worker_frame
+	struct rte_ring *from;
+	const _Atomic ns_t *drained; ///< see struct worker_receiver
 };
 
 struct worker_receiver {
@@ -62,8 +77,11 @@ struct worker_receiver {
 	const struct dns_query_set *queries;
 	struct flow_answered *ledger; ///< indexed by tuple
 	struct flow_spells *spells;   ///< where losses are logged
-	struct worker_link *links;    ///< indexed by worker number
+	struct worker_link *links;    ///< the senders it serves
 	unsigned link_count;
+	uint32_t first_tuple, tuple_count; ///< of those senders together
+	struct worker_peer *peers;         ///< the other receivers
+	unsigned peer_count;
 	struct rte_mempool *control_pool;
 	struct rte_ring *control; ///< to the sender that sends our answers to ARP, ND and echo
 	struct stats_receiver *stats;
@@ -71,7 +89,10 @@ struct worker_receiver {
 
 	// This lcore only.
 	unsigned early_count;
-	struct worker_early early[WORKER_EARLY];
+	struct worker_frame early[WORKER_EARLY];
+
+	/** What its queues held at this time has been handled or handed over. It writes, the others read. */
+	_Atomic ns_t drained __attribute__((aligned(64)));
 };
 
 /**
@@ -90,14 +111,29 @@ static inline unsigned worker_receiver_poll(const struct worker_receiver *receiv
 void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **frames, unsigned count,
                             ns_t now);
 
+/**
+ * With other receivers: every queue was polled empty, by a clock read at `at`, before. What they read of it
+ * lets them end queries as lost.
+ */
+static inline void worker_receiver_drained(struct worker_receiver *receiver, ns_t at)
+{
+	atomic_store_explicit(&receiver->drained, at, memory_order_release);
+}
+
+/**
+ * Until when all receivers have handled or handed over what came: queries may be ended as lost at this time,
+ * after what was handed over by then is taken. At most `now`; 0 when some receiver lies too far behind.
+ */
+ns_t worker_receiver_horizon(const struct worker_receiver *receiver, ns_t now);
+
+/** Take and handle what the others handed over. Returns how many frames; sets `more` where more may wait. */
+unsigned worker_receiver_take(struct worker_receiver *receiver, bool *more);
+
 /** End as lost what has expired at `now`. */
 void worker_receiver_expire(struct worker_receiver *receiver, ns_t now);
-
-/** All of these at one moment: for a virtual clock. Returns how many frames were received. */
-unsigned worker_receiver_step(struct worker_receiver *receiver, ns_t now);
 
 /** When the next query expires, NS_NEVER with none in flight. */
 ns_t worker_receiver_next(const struct worker_receiver *receiver, ns_t now);
 
-/** Free what was put aside. After the last step. */
+/** Settle what was handed over, and free what was put aside. After the last step of all receivers. */
 void worker_receiver_finish(struct worker_receiver *receiver);

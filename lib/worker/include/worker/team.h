@@ -1,6 +1,7 @@
 #pragma once
-// A team: all senders and the receiver of one run with what they share (tuple space, ledger, in-flight
-// tables, counters), made from plain options. The main lcore creates, snapshots and frees a team; the steps
+// A team: all senders and receivers of one run with what they share (tuple space, ledger, in-flight
+// tables, counters), made from plain options. Each receiver serves neighbouring senders, which are its own
+// alone. The main lcore creates, snapshots and frees a team; the steps
 // are called by whoever runs them: lcores in real time, one thread under a virtual clock, or a test.
 
 #include "worker/receiver.h"
@@ -34,14 +35,16 @@ struct worker_team_options {
 
 	uint16_t port;
 	uint16_t first_queue;    ///< senders use queues first_queue, first_queue + 1, ...
-	uint16_t receive_queues; ///< all polled by the one receiver
+	unsigned receivers;      ///< RX lcores, 1..senders
+	uint16_t receive_queues; ///< shared out among the receivers; some may have none
+	unsigned dispatch_size;  ///< frames on their way from one receiver to another, at most
 	enum worker_verify verify;
 	uint64_t checksum_flags;          ///< see struct worker_receiver
 	struct rte_mempool *const *pools; ///< one a sender, its own
 	struct rte_mempool *control_pool;
 	const struct worker_trace_query *trace; ///< replayed in place of profile and policies; NULL: none
 	uint64_t trace_count;
-	struct capture *capture; ///< what is unusual goes there; borrowed; NULL: nowhere
+	struct capture *captures; ///< [receivers], what is unusual goes there; borrowed; NULL: nowhere
 };
 
 /** Parts of a team's memory in bytes. */
@@ -52,7 +55,6 @@ struct worker_memory {
 struct worker_team {
 	struct flow_space *space;
 	struct flow_ledger ledger;
-	struct flow_spells spells;
 	struct stats_shape shape;
 	struct packet_header header;
 	struct packet_header wire_header; ///< the same with all checksums, as frames look on the wire
@@ -61,9 +63,11 @@ struct worker_team {
 	struct match_table *tables;
 	struct worker_steps steps; ///< of a trace; zeroed without one
 	struct stats_sender *sender_stats;
-	struct worker_receiver receiver;
-	struct stats_receiver receiver_stats;
-	struct rte_ring *control;
+	struct worker_link *links; ///< [sender_count]
+	unsigned receiver_count;
+	struct worker_receiver *receivers;
+	struct stats_receiver *receiver_stats; ///< [receiver_count]
+	struct flow_spells *spells;            ///< [receiver_count]
 	_Atomic bool stop;
 };
 
@@ -85,7 +89,27 @@ void worker_team_stop(struct worker_team *team);
 /** True when no sender sends any more. */
 bool worker_team_is_done(const struct worker_team *team);
 
-/** Queries in flight by the senders' and the receiver's running counts. Exact once no sender sends any more.
+/**
+ * One moment of all receivers, for a virtual clock: all poll, then all take what was handed over, then all
+ * end what has expired, so that it makes no difference how many there are. Returns how many frames were
+ * received.
+ */
+unsigned worker_team_receive(struct worker_team *team, ns_t now);
+
+/** When the next query expires, NS_NEVER with none in flight. Nobody steps. */
+ns_t worker_team_next_expiry(const struct worker_team *team, ns_t now);
+
+/** After the last step: withdraw what never left, settle or free what was put aside. Nobody steps. */
+void worker_team_finish(struct worker_team *team);
+
+/** A counter of all receivers together. Any thread. */
+uint64_t worker_team_received(const struct worker_team *team, enum stats_receiver_counter counter);
+
+/** What answered last on a tuple, or was known as `backend` when it did; NULL when that is
+ * FLOW_BACKEND_NONE. Any thread. */
+const char *worker_team_backend(const struct worker_team *team, uint32_t tuple, uint16_t backend);
+
+/** Queries in flight by the senders' and the receivers' running counts. Exact once no sender sends any more.
  */
 uint64_t worker_team_in_flight(const struct worker_team *team);
 
