@@ -67,6 +67,20 @@ def start_nsd():
     sys.exit("NSD does not start: " + open(WORK + "/nsd.log").read()[-300:])
 
 
+def start_director(program, driver):
+    """The director model in NSD's place: at the interface, so that it takes frames before the kernel, which drops them."""
+    in_server("iptables -w -t raw -F PREROUTING")
+    in_server("iptables -w -t raw -A PREROUTING -j DROP")
+    command = ["ip", "netns", "exec", "server", program, "director", "--iface", "server", "--driver", driver, "-s", SERVER, "--lcores", "0@0,1@0"]
+    with open(WORK + "/director.log", "w") as log:
+        director = subprocess.Popen(command, stdout=log, stderr=log)
+    for _ in range(200):
+        if "is ready" in open(WORK + "/director.log").read():
+            return director
+        time.sleep(0.05)
+    sys.exit("the director does not start: " + open(WORK + "/director.log").read()[-300:])
+
+
 # What the server's namespace does with queries. As a sink it drops them before routing. dnsperf starts slowly, at 2,000 q/s, until
 # it has an answer: of its queries some are let through to NSD.
 def sink(on):
@@ -249,12 +263,19 @@ def pace(settings, mac):
 def most(settings, mac):
     result = {}
     for setup in settings["setups"]:
-        sink(setup == "sink")
-        generators = commands(settings, mac, setup == "nsd")
+        director = None
+        if setup.startswith("director-"):
+            director = start_director(settings["build"] + "/app/staleflow", setup.removeprefix("director-"))
+        else:
+            sink(setup == "sink")
+        generators = commands(settings, mac, setup != "sink")
         lines = {name: [] for name in generators if re.search(settings["only"], name)}
         for _ in range(settings["rounds"]):
             for name, found in lines.items():
                 found.append(measure(generators[name], settings["seconds"]))
+        if director is not None:
+            director.terminate()
+            director.wait()
         result[setup] = lines
     return result
 

