@@ -100,6 +100,10 @@ void world_draw(struct world *world, enum truth truth, uint64_t seed)
 	world->gone = random_below(&random, 2) == 0;
 	world->drained = random_below(&random, 3) == 0;
 	world->limited = random_below(&random, 2) == 0;
+	if (world->policy != FLOW_POLICY_RANDOM && random_below(&random, 2) == 0) {
+		world->policy = random_below(&random, 2) == 0 ? FLOW_POLICY_INTERVAL : FLOW_POLICY_STICKY;
+		world->queries_per_use = 2 + (unsigned)random_below(&random, 7);
+	}
 	if (truth == TRUTH_FLUSH) {
 		world->latency = between(&random, 0.02, 0.1);
 		world->rate = fmax(world->rate, 40.0 * world->servers / world->latency);
@@ -162,6 +166,17 @@ static void make_cohorts(struct stage *stage)
 	double control = world->truth == TRUTH_EXHAUSTION ? 0.4 : 0.1;
 	double tuples = world->rate * world->rest;
 
+	if (world->policy == FLOW_POLICY_INTERVAL || world->policy == FLOW_POLICY_STICKY) {
+		policy.reuse_low = ns(world->rest);
+	}
+	if (world->policy == FLOW_POLICY_STICKY) {
+		policy.queries_per_use = world->queries_per_use;
+		tuples = tuples / world->queries_per_use + 1;
+	}
+	if (policy.reuse_low > 0) {
+		// Cohorts take turns by chance, and loads swing: without spare tuples queries would wait.
+		tuples = 1.5 * tuples + 64;
+	}
 	if (world->policy == FLOW_POLICY_SWEEP) {
 		policy.reuse_low = ns(0.05 * world->timeout);
 		policy.reuse_high = ns(world->rest);

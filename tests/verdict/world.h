@@ -35,11 +35,12 @@ struct world {
 	double event; ///< when it happens
 	double mark;  ///< when the user's event says so: at or before it
 	double duration;
-	unsigned policy; ///< enum flow_policy of the reusing cohort
-	bool sweep;      ///< a cohort that sweeps ages
-	bool gone;       ///< the dead server's host is gone with it: ICMP host unreachable now and then
-	bool drained;    ///< the server that refuses has weight 0
-	bool limited;    ///< the director limits the rate of its ICMP errors as Linux does
+	unsigned policy;          ///< enum flow_policy of the reusing cohort
+	unsigned queries_per_use; ///< sticky's
+	bool sweep;               ///< a cohort that sweeps ages
+	bool gone;    ///< the dead server's host is gone with it: ICMP host unreachable now and then
+	bool drained; ///< the server that refuses has weight 0
+	bool limited; ///< the director limits the rate of its ICMP errors as Linux does
 };
 
 struct outcome {
