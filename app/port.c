@@ -123,6 +123,10 @@ static void fill_port(struct port *port, uint16_t id)
 	if (rte_eth_macaddr_get(id, &mac) == 0) {
 		memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
 	}
+	if (strcmp(port->driver, "net_tap") == 0) {
+		// DPDK names the kernel's end: a neighbour with our own address could not answer us.
+		port->mac[5] ^= 1;
+	}
 	if (rte_eth_dev_get_mtu(id, &port->mtu) != 0) {
 		port->mtu = 1500;
 	}
