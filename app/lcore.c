@@ -70,7 +70,7 @@ static int loop(void *context)
 
 unsigned lcore_count(const struct lcore_shape *shape, unsigned cpus)
 {
-	unsigned wanted = shape->senders + shape->receivers + (shape->other ? 1 : 0);
+	unsigned wanted = shape->senders + (shape->combined ? 0 : shape->receivers) + (shape->other ? 1 : 0);
 
 	// The main lcore sleeps between its rounds: it needs no CPU of its own.
 	return 1 + (wanted < cpus ? wanted : cpus > 0 ? cpus : 1);
@@ -87,6 +87,10 @@ void lcore_place(const struct lcore_shape *shape, unsigned lcores, struct lcore_
 		next = next + 1 < lcores ? next + 1 : first;
 	}
 	for (unsigned i = 0; i < shape->receivers; i++) {
+		if (shape->combined) {
+			out->receivers[i] = out->senders[i];
+			continue;
+		}
 		out->receivers[i] = next;
 		next = next + 1 < lcores ? next + 1 : first;
 	}
@@ -110,10 +114,10 @@ static void find_lcores(struct lcore_plan *plan, const struct clock *clock, unsi
 	}
 }
 
-int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step other, void *other_context,
-                 const struct clock *clock, unsigned cpus, struct error *error)
+int lcore_assign(struct lcore_plan *plan, struct worker_team *team, bool combined, lcore_step other,
+                 void *other_context, const struct clock *clock, unsigned cpus, struct error *error)
 {
-	struct lcore_shape shape = {team->sender_count, team->receiver_count, other != NULL};
+	struct lcore_shape shape = {team->sender_count, team->receiver_count, combined, other != NULL};
 	struct lcore_places places;
 
 	memset(plan, 0, sizeof(*plan));

@@ -41,7 +41,8 @@ struct lcore_plan {
 /** How many roles there are. */
 struct lcore_shape {
 	unsigned senders, receivers;
-	bool other; ///< the embedded director
+	bool combined; ///< a receiver has its sender's lcore
+	bool other;    ///< the embedded director
 };
 
 /** Which of the lcores that poll, 0.., each role has. */
@@ -57,8 +58,8 @@ unsigned lcore_count(const struct lcore_shape *shape, unsigned cpus);
 void lcore_place(const struct lcore_shape *shape, unsigned lcores, struct lcore_places *out);
 
 /** Spread the roles over the lcores that EAL started, main left out. */
-int lcore_assign(struct lcore_plan *plan, struct worker_team *team, lcore_step other, void *other_context,
-                 const struct clock *clock, unsigned cpus, struct error *error);
+int lcore_assign(struct lcore_plan *plan, struct worker_team *team, bool combined, lcore_step other,
+                 void *other_context, const struct clock *clock, unsigned cpus, struct error *error);
 
 /** Launch all. */
 int lcore_launch(struct lcore_plan *plan, struct error *error);

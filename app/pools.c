@@ -41,11 +41,12 @@ static bool is_af_xdp(const struct plan *plan)
 }
 
 // A socket, or a file of a tap, both sends and receives: the kernel spreads what arrives over all of them,
-// and what comes to one that nobody polls is stranded there.
+// and what comes to one that nobody polls is stranded there. The members of a bond may be such.
 static bool has_queue_pairs(const struct plan *plan)
 {
 	return is_driver(plan, PLAN_DRIVER_AF_PACKET, "net_af_packet") || is_af_xdp(plan) ||
-	       is_driver(plan, PLAN_DRIVER_TAP, "net_tap");
+	       is_driver(plan, PLAN_DRIVER_TAP, "net_tap") ||
+	       is_driver(plan, PLAN_DRIVER_DEVICE, "net_bonding");
 }
 
 unsigned pools_receive_queues(const struct plan *plan)

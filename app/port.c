@@ -109,10 +109,22 @@ static int no_link(const struct port_options *options, const char *name, struct 
 	                    ns_to_seconds(options->link_timeout));
 }
 
+static void read_mac(struct port *port)
+{
+	struct rte_ether_addr mac;
+
+	if (rte_eth_macaddr_get(port->id, &mac) == 0) {
+		memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
+	}
+	if (strcmp(port->driver, "net_tap") == 0) {
+		// DPDK names the kernel's end: a neighbour with our own address could not answer us.
+		port->mac[5] ^= 1;
+	}
+}
+
 static void fill_port(struct port *port, uint16_t id)
 {
 	struct rte_eth_dev_info info;
-	struct rte_ether_addr mac;
 
 	memset(port, 0, sizeof(*port));
 	port->id = id;
@@ -120,13 +132,7 @@ static void fill_port(struct port *port, uint16_t id)
 	if (rte_eth_dev_info_get(id, &info) == 0) {
 		snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
 	}
-	if (rte_eth_macaddr_get(id, &mac) == 0) {
-		memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
-	}
-	if (strcmp(port->driver, "net_tap") == 0) {
-		// DPDK names the kernel's end: a neighbour with our own address could not answer us.
-		port->mac[5] ^= 1;
-	}
+	read_mac(port);
 	if (rte_eth_dev_get_mtu(id, &port->mtu) != 0) {
 		port->mtu = 1500;
 	}
@@ -409,6 +415,9 @@ int port_start(const struct port_options *options, struct port *port,
 	if (rc < 0) {
 		return error_set_at(error, rc, port->name, 0, 0, "driver %s does not start this port: %s",
 		                    port->driver, quiet.reason[0] != '\0' ? quiet.reason : strerror(-rc));
+	}
+	if (rte_is_zero_ether_addr((const struct rte_ether_addr *)port->mac)) {
+		read_mac(port); // a bond has its first member's, and it has members since it was configured
 	}
 	return options->link_optional ? 0 : wait_for_link(options, port, error);
 }

@@ -70,8 +70,9 @@ int run_real(struct session *session, struct events *events, struct output *outp
 {
 	static struct lcore_plan lcores;
 	bool director = session->director != NULL;
-	int rc = lcore_assign(&lcores, session->team, director ? events_seat_step : NULL,
-	                      director ? seat : NULL, &session->clock, session->environment.cpus, error);
+	int rc = lcore_assign(&lcores, session->team, session->plan->lcores.combined,
+	                      director ? events_seat_step : NULL, director ? seat : NULL, &session->clock,
+	                      session->environment.cpus, error);
 	ns_t now;
 
 	if (rc < 0) {

@@ -48,6 +48,7 @@ struct lcore_shape session_lcores(const struct plan *plan)
 {
 	return (struct lcore_shape){.senders = plan->lcores.senders,
 	                            .receivers = plan->lcores.receivers,
+	                            .combined = plan->lcores.combined,
 	                            .other = has_director(plan)};
 }
 

@@ -193,6 +193,13 @@ static int check_lcores(const struct config_checked *check)
 {
 	const struct plan_lcores *lcores = &check->plan->lcores;
 
+	if (lcores->combined && lcores->receivers != lcores->senders) {
+		return REFUSE(
+		        check, "lcores.receivers",
+		        "%u receivers for %u senders: a combined lcore is one of each; leave this out, or "
+		        "combined (--combined)",
+		        lcores->receivers, lcores->senders);
+	}
 	return lcores->receivers <= lcores->senders
 	               ? 0
 	               : REFUSE(check, "lcores.receivers",

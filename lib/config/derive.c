@@ -39,11 +39,18 @@ static const char *text_at(const json_t *tree, const char *path)
 	return json_string_value(config_tree_get(tree, path));
 }
 
-// A queue for each receiver, unless told otherwise; what is no integer is refused later.
+// As many receivers as senders where an lcore is both; a queue for each receiver; both unless told otherwise.
+// What is no integer is refused later.
 static bool derive_queues(json_t *root, json_t *port)
 {
-	json_t *receivers = config_tree_get(root, "lcores.receivers");
+	json_t *lcores = json_object_get(root, "lcores"), *senders = json_object_get(lcores, "senders"),
+	       *receivers;
 
+	if (json_is_true(json_object_get(lcores, "combined")) && json_is_integer(senders) &&
+	    !set_default(lcores, "receivers", json_incref(senders))) {
+		return false;
+	}
+	receivers = json_object_get(lcores, "receivers");
 	return !json_is_integer(receivers) || set_default(port, "receive_queues", json_incref(receivers));
 }
 

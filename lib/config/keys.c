@@ -324,6 +324,8 @@ const struct config_key config_keys[] = {
 	OPTION("lcores.senders", CONFIG_INTEGER, RUN(plan.lcores.senders), "1", 1, FLOW_WORKERS_MAX, NULL, "senders", "N", "Lcores that send."),
 	OPTION("lcores.receivers", CONFIG_INTEGER, RUN(plan.lcores.receivers), "1", 1, FLOW_WORKERS_MAX, NULL, "receivers", "N",
 	       "Lcores that receive, at most as many as send. Each ends the queries of its share of the senders; replies that come to another's queue are handed over."),
+	OPTION("lcores.combined", CONFIG_BOOL, RUN(plan.lcores.combined), "false", 0, 0, NULL, "combined", NULL,
+	       "Each lcore both sends and receives, by a queue pair of its own; there are then as many receivers as senders."),
 	OPTION("lcores.memory", CONFIG_INTEGER, RUN(plan.lcores.memory_mib), "256", 16, 1048576, NULL, "memory", "MIB", "MiB for frames and rings."),
 	CHOICE("lcores.hugepages", RUN(plan.lcores.hugepages), "auto", verify_names, NULL, "huge", "WHEN", "Use hugepages; auto: when enough are free."),
 	OPTION("lcores.eal", CONFIG_TEXT, RUN(plan.lcores.eal), NULL, 0, 0, NULL, "eal", "ARGS", "Further arguments for DPDK's EAL."),

@@ -151,6 +151,12 @@ simulate --generate example.com --senders 3 --receivers 2
 expect .box.receivers 2
 jq 'del(.plan, .plan_digest, .box)' result.json >two.json
 cmp -s one.json two.json || fail "two receivers count something else than one: $(diff one.json two.json | head)"
+simulate --generate example.com --senders 3 --combined
+expect .box.receivers 3
+jq 'del(.plan, .plan_digest, .box)' result.json >three.json
+cmp -s one.json three.json || fail "combined lcores count something else: $(diff one.json three.json | head)"
+assert_match 'check --combined' '2: sender 1 receiver 1 \(queue 1\)' \
+	"$("$build/app/staleflow" check --iface lo -s 10.96.0.10 -a 10.0.0.1 --generate example.com --senders 2 --combined)"
 used run --lcores --memory --huge --eal
 "$build/app/staleflow" run --director -s 10.96.0.10 -l 0.2 --generate example.com --json result.json --lcores '0@0,5@0' --memory 300 \
 	--huge off -v --eal '--log-level=lib.eal:debug' >output.log 2>error.log || fail "lcores: $(< error.log)"

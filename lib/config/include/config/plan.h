@@ -178,6 +178,7 @@ struct plan_lcores {
 	char *map; ///< EAL's --lcores; NULL: chosen
 	unsigned senders;
 	unsigned receivers;  ///< 1..senders
+	bool combined;       ///< a sender and its receiver on one lcore
 	unsigned memory_mib; ///< for frames and rings
 	enum plan_pages hugepages;
 	char *eal; ///< further words for EAL; NULL: none
