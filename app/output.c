@@ -146,6 +146,9 @@ static struct report_input make_input(const struct output *output, const struct 
                                       const struct stats_snapshot *snapshot, const struct run_result *result,
                                       ns_t now)
 {
+	static const enum report_steering ways[] = {[STEERING_NONE] = REPORT_STEERING_NONE,
+	                                            [STEERING_SOFTWARE] = REPORT_STEERING_SOFTWARE,
+	                                            [STEERING_FLOW] = REPORT_STEERING_FLOW};
 	const struct plan *plan = output->plan;
 	ns_t ended = result != NULL ? result->ended : now, stopped = result != NULL ? result->stopped : now;
 	ns_t elapsed = ended > output->start ? ended - output->start : 0;
@@ -164,6 +167,10 @@ static struct report_input make_input(const struct output *output, const struct 
 	                .cpus = session->environment.cpus,
 	                .senders = plan->lcores.senders,
 	                .receivers = plan->lcores.receivers,
+	                .steering = ways[session->steering.way],
+	                .steering_rules = session->steering.rules,
+	                .steering_refused =
+	                        session->steering.refused[0] != '\0' ? session->steering.refused : NULL,
 	                .oversubscribed = result != NULL && result->oversubscribed,
 	                .hugepages = session->environment.huge,
 	                .driver = plan_driver_name(plan->port.driver),

@@ -116,6 +116,10 @@ static void read_mac(struct port *port)
 	if (rte_eth_macaddr_get(port->id, &mac) == 0) {
 		memcpy(port->mac, mac.addr_bytes, sizeof(port->mac));
 	}
+	if (strcmp(port->driver, "net_tap") == 0) {
+		// DPDK names the kernel's end: a neighbour with our own address could not answer us.
+		port->mac[5] ^= 1;
+	}
 }
 
 static void fill_port(struct port *port, uint16_t id)

@@ -364,6 +364,9 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	session_team_options(session, &options);
 	rc = worker_team_create(&session->team, &options, error);
 	if (rc == 0) {
+		rc = steering_start(&session->steering, plan, &session->port, session->team, error);
+	}
+	if (rc == 0) {
 		rc = stats_snapshot_init(&session->snapshot, &session->team->shape, error);
 	}
 	return rc;
@@ -372,6 +375,7 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 void session_close(struct session *session)
 {
 	stats_snapshot_release(&session->snapshot);
+	steering_stop(&session->steering);
 	worker_team_free(session->team);
 	for (unsigned i = 0; session->captures != NULL && i < session->plan->lcores.receivers; i++) {
 		capture_release(&session->captures[i]);

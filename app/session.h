@@ -12,6 +12,7 @@
 #include "lcore.h"
 #include "pools.h"
 #include "port.h"
+#include "steering.h"
 #include "trace.h"
 #include "worker/team.h"
 
@@ -30,6 +31,7 @@ struct session {
 	uint8_t next_hop[6];
 	struct director *director;
 	struct worker_team *team;
+	struct steering steering; ///< of replies to the team's receivers
 	struct trace trace;       ///< that the run replays; zeroed without one
 	struct capture *captures; ///< [receivers], of the plan's capture file; NULL without one
 	struct stats_snapshot snapshot;

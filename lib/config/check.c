@@ -208,6 +208,15 @@ static int check_lcores(const struct config_checked *check)
 	                        lcores->receivers, lcores->senders);
 }
 
+static int check_steering(const struct config_checked *check)
+{
+	return check->plan->port.steering != PLAN_STEERING_FLOW || check->plan->lcores.receivers > 1
+	               ? 0
+	               : REFUSE(check, "port.steering",
+	                        "flow rules tell the replies of several receivers apart, and there is 1; use "
+	                        "more (--receivers), or leave this out");
+}
+
 static int check_output(const struct config_checked *check)
 {
 	const struct plan_output *output = &check->plan->output;
@@ -248,17 +257,10 @@ static int check_all(const config_checker *checks, const struct config_checked *
 
 int config_check(const struct config_builder *builder, const struct config_draft *draft, struct error *error)
 {
-	static const config_checker client[] = {check_port,
-	                                        check_service,
-	                                        check_queries,
-	                                        check_generated,
-	                                        check_load,
-	                                        config_check_cohorts,
-	                                        config_check_director,
-	                                        config_check_scenario,
-	                                        check_output,
-	                                        check_lcores,
-	                                        NULL};
+	static const config_checker client[] = {
+	        check_port,   check_service,        check_queries,         check_generated,
+	        check_load,   config_check_cohorts, config_check_director, config_check_scenario,
+	        check_output, check_lcores,         check_steering,        NULL};
 	static const config_checker director[] = {check_own_port, check_service, config_check_director,
 	                                          config_check_scenario, NULL};
 	struct config_checked check = {

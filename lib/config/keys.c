@@ -46,6 +46,7 @@ static const char *name_of(const char *const *names, unsigned count, unsigned va
 
 NAMES(verify_names, "auto", "on", "off")
 NAMES(offload_names, "auto", "off")
+NAMES(steering_names, "auto", "flow", "software")
 NAMES(family_names, "any", "inet", "inet6")
 NAMES(distribution_names, "constant", "exponential", "uniform")
 NAMES(label_names, "random", "counting")
@@ -112,6 +113,8 @@ const struct config_key config_keys[] = {
 	       "Verify checksums of received frames. auto: unless the driver hands over the kernel's unfinished ones."),
 	CHOICE("port.offload", RUN(plan.port.offload), "auto", offload_names, NULL, "offload", "WHEN",
 	       "Let the port compute checksums where it can."),
+	CHOICE("port.steering", RUN(plan.port.steering), "auto", steering_names, NULL, "steering", "WAY",
+	       "With several receivers: flow rules in the port bring replies to their receivers' queues, or software hands them over. auto: flow rules where the port takes them."),
 	KEY("port.promiscuous", CONFIG_BOOL, RUN(plan.port.promiscuous), "false", 0, 0,
 	    "Receive frames to any MAC address; needed when source_mac is not the port's own and the port filters."),
 	KEY("port.link_timeout", CONFIG_DURATION, RUN(plan.port.link_timeout), "10s", 0, 3600, "How long to wait for a link."),

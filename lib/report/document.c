@@ -149,6 +149,19 @@ static json_t *timeline(const struct report_input *input)
 	return list;
 }
 
+static void put_steering(const struct report_input *input, json_t **object)
+{
+	const struct report_box *b = &input->box;
+	enum report_rules rules = report_rules(input);
+
+	report_json_set(object, "steering", json_string(report_steering_name(b->steering)));
+	report_json_set(object, "steering_rules", json_integer(b->steering_rules));
+	report_json_set(object, "steering_kept",
+	                rules == REPORT_RULES_UNKNOWN ? json_null()
+	                                              : json_boolean(rules == REPORT_RULES_KEPT));
+	report_json_set(object, "steering_refused", report_json_text(b->steering_refused));
+}
+
 static json_t *box(const struct report_input *input)
 {
 	const struct report_box *b = &input->box;
@@ -158,6 +171,7 @@ static json_t *box(const struct report_input *input)
 	report_json_set(&object, "cpus", json_integer(b->cpus));
 	report_json_set(&object, "senders", json_integer(b->senders));
 	report_json_set(&object, "receivers", json_integer(b->receivers));
+	put_steering(input, &object);
 	report_json_set(&object, "oversubscribed", json_boolean(b->oversubscribed));
 	report_json_set(&object, "hugepages", json_boolean(b->hugepages));
 	report_json_set(&object, "driver", report_json_text(b->driver));

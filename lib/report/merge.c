@@ -115,6 +115,12 @@ static void add_box(struct report_box *into, const struct report_box *from)
 	into->cpus += from->cpus;
 	into->senders += from->senders;
 	into->receivers += from->receivers;
+	// Of boxes that did otherwise, the way that keeps fewer promises: none, flow, software.
+	into->steering = from->steering > into->steering ? from->steering : into->steering;
+	into->steering_rules += from->steering_rules;
+	if (into->steering_refused == NULL) {
+		into->steering_refused = from->steering_refused;
+	}
 	into->oversubscribed = into->oversubscribed || from->oversubscribed;
 	into->hugepages = into->hugepages && from->hugepages;
 	into->driver = same_text(into->driver, from->driver) ? into->driver : "several";

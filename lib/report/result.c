@@ -6,10 +6,32 @@
 #include <string.h>
 
 #include "read.h"
+#include "rows.h"
 
 static int no_memory(struct error *error)
 {
 	return error_set(error, -ENOMEM, "no memory for the results");
+}
+
+// A result from before there was steering has none.
+static void read_steering(const struct report_reader *reader, const json_t *object, struct report_box *box)
+{
+	const char *name = report_read_text(object, "steering");
+	unsigned way = REPORT_STEERING_NONE;
+
+	if (name == NULL) {
+		return;
+	}
+	while (way < REPORT_STEERING_SOFTWARE &&
+	       strcmp(name, report_steering_name((enum report_steering)way)) != 0) {
+		way++;
+	}
+	if (strcmp(name, report_steering_name((enum report_steering)way)) != 0) {
+		report_read_fault(reader, "$.box", "steering", "none, flow or software");
+	}
+	box->steering = (enum report_steering)way;
+	box->steering_rules = (unsigned)report_read_count(reader, object, "$.box", "steering_rules");
+	box->steering_refused = report_read_text(object, "steering_refused");
 }
 
 static void read_box(const struct report_reader *reader, const json_t *document, struct report_box *box)
@@ -20,6 +42,7 @@ static void read_box(const struct report_reader *reader, const json_t *document,
 	box->cpus = (unsigned)report_read_count(reader, object, "$.box", "cpus");
 	box->senders = (unsigned)report_read_count(reader, object, "$.box", "senders");
 	box->receivers = (unsigned)report_read_count(reader, object, "$.box", "receivers");
+	read_steering(reader, object, box);
 	box->oversubscribed = report_read_bool(reader, object, "$.box", "oversubscribed");
 	box->hugepages = report_read_bool(reader, object, "$.box", "hugepages");
 	box->driver = report_read_text(object, "driver");

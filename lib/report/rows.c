@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+// Rules are judged from so many replies on, and one in so many may go astray: those on the way while the
+// rules came into force, fragments.
+#define RULES_REPLIES 1000
+#define RULES_MISSES  100
+
 double report_percent(uint64_t part, uint64_t whole)
 {
 	return whole > 0 ? 100.0 * (double)part / (double)whole : 0;
@@ -125,6 +130,39 @@ uint64_t report_port_missing(const struct report_input *input)
 	return input->box.port_counters_known && sent > input->box.port_tx_packets
 	               ? sent - input->box.port_tx_packets
 	               : 0;
+}
+
+// What ICMP says of a query matches no rule on UDP ports and comes to any queue.
+uint64_t report_rules_misses(const struct report_input *input)
+{
+	const uint64_t *counts = input->snapshot->receiver;
+	uint64_t away = counts[STATS_RX_WRONG_QUEUE],
+	         icmp = counts[STATS_REFUSED_PORT] + counts[STATS_REFUSED_HOST] +
+	                counts[STATS_REFUSED_ADMIN] + counts[STATS_REFUSED_OTHER] +
+	                counts[STATS_ICMP_UNMATCHED];
+
+	return away > icmp ? away - icmp : 0;
+}
+
+enum report_rules report_rules(const struct report_input *input)
+{
+	uint64_t replies = input->snapshot->total.answered + input->snapshot->total.late;
+
+	if (input->box.steering != REPORT_STEERING_FLOW || replies < RULES_REPLIES) {
+		return REPORT_RULES_UNKNOWN;
+	}
+	return report_rules_misses(input) > replies / RULES_MISSES ? REPORT_RULES_BROKEN : REPORT_RULES_KEPT;
+}
+
+const char *report_steering_name(enum report_steering steering)
+{
+	static const char *const names[] = {
+	        [REPORT_STEERING_NONE] = "none",
+	        [REPORT_STEERING_FLOW] = "flow",
+	        [REPORT_STEERING_SOFTWARE] = "software",
+	};
+
+	return names[steering];
 }
 
 bool report_box_faults(const struct report_input *input)

@@ -57,6 +57,20 @@ uint64_t report_throttled(const struct stats_snapshot *snapshot);
 /** Frames counted as sent that the port's own counters don't know; 0 when there are none. */
 uint64_t report_port_missing(const struct report_input *input);
 
+/** Whether a port with flow rules keeps them, judged by where its replies came to. */
+enum report_rules {
+	REPORT_RULES_UNKNOWN, ///< no rules, or too few replies
+	REPORT_RULES_KEPT,
+	REPORT_RULES_BROKEN,
+};
+
+/** Frames that came to another receiver's queue against the rules, and what follows from it. */
+uint64_t report_rules_misses(const struct report_input *input);
+enum report_rules report_rules(const struct report_input *input);
+
+/** "none", "flow" or "software". */
+const char *report_steering_name(enum report_steering steering);
+
 /** True when the box itself dropped, delayed or missed something. */
 bool report_box_faults(const struct report_input *input);
 

@@ -274,6 +274,31 @@ static int write_faults(const struct report_input *input, FILE *file)
 	return report_section_counts("", list, sizeof(list) / sizeof(list[0]), file);
 }
 
+static void write_steering(const struct report_input *input, FILE *file)
+{
+	const struct report_box *box = &input->box;
+	const char *why = box->steering_refused;
+
+	switch (box->steering) {
+	case REPORT_STEERING_NONE:
+		return;
+	case REPORT_STEERING_SOFTWARE:
+		fprintf(file, "  replies to other receivers are handed over by software%s%s\n",
+		        why != NULL ? ", since the port took no flow rules: " : "", why != NULL ? why : "");
+		return;
+	case REPORT_STEERING_FLOW:
+		fprintf(file, "  replies are brought to their receivers by %u flow rules in the port\n",
+		        box->steering_rules);
+	}
+	if (report_rules(input) == REPORT_RULES_BROKEN) {
+		fprintf(file,
+		        "  the port does not keep its flow rules: %" PRIu64 " of %" PRIu64
+		        " replies came to another receiver's queue\n",
+		        report_rules_misses(input),
+		        input->snapshot->total.answered + input->snapshot->total.late);
+	}
+}
+
 int report_section_box(const struct report_input *input, FILE *file)
 {
 	const struct report_box *box = &input->box;
@@ -290,6 +315,7 @@ int report_section_box(const struct report_input *input, FILE *file)
 	if (!report_box_faults(input)) {
 		fputs("  the box itself dropped nothing\n", file);
 	}
+	write_steering(input, file);
 	if (box->oversubscribed) {
 		fputs("  lcores shared CPUs: latencies and pacing hold waiting for the CPU\n", file);
 	}

@@ -207,6 +207,11 @@ expect .totals.answered 300
 run -d queries --iface client --rx-queues 2
 expect .totals.answered 300
 expect .plan.port.receive_queues 2
+run -d queries --iface client --senders 2 --receivers 2 --steering software
+expect .totals.answered 300
+expect .plan.port.steering software
+expect .box.steering software
+expect .box.steering_refused null
 run -d queries --iface client --offload off
 expect .plan.port.offload off
 used --device --pci

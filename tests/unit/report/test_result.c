@@ -87,6 +87,9 @@ static void a_result_that_is_read_is_written_the_same(void **state)
 		int rc;
 
 		example->make(&run);
+		run.input.box.steering = REPORT_STEERING_SOFTWARE;
+		run.input.box.steering_rules = 7;
+		run.input.box.steering_refused = "the driver's words";
 		document = through_text(document_of(&run));
 		rc = report_result_read(&result, document, "run.json", run.input.rcode_name, &error);
 		if (example->make == run_contradicting) {

@@ -298,6 +298,49 @@ static void texts_of_users_stay_on_their_line(void **state)
 	run_release(&run);
 }
 
+// What the report of 2,000 answers says when `away` of them came to another receiver's queue.
+static void expect_steering(const struct report_box *box, unsigned away, unsigned refused, unsigned answers,
+                            const char *line, const char *absent)
+{
+	static const ns_t timeouts[] = {NS_PER_SEC};
+	struct run run;
+	char *text;
+
+	run_init(&run, 1, timeouts, 1, 1);
+	run.input.box = *box;
+	run_send(&run, answers, 0, RUN_FIRST_USE, 0, RUN_ANSWERED, NS_PER_MS);
+	run_send(&run, refused, 0, RUN_FIRST_USE, 0, RUN_REFUSED, NS_PER_MS);
+	stats_add(&run.receiver.counters[STATS_RX_WRONG_QUEUE], away);
+	run_take(&run, 2 * NS_PER_SEC, true);
+	text = text_of(&run, 0);
+	assert_non_null(strstr(text, line));
+	assert_null(strstr(text, absent));
+	free(text);
+	run_release(&run);
+}
+
+static void a_port_that_does_not_keep_its_rules_is_told(void **state)
+{
+	const struct report_box flow = {
+	        .receivers = 2, .steering = REPORT_STEERING_FLOW, .steering_rules = 12};
+	const struct report_box software = {
+	        .receivers = 2, .steering = REPORT_STEERING_SOFTWARE, .steering_refused = "no such thing"};
+	const struct report_box one = {.receivers = 1};
+	const char *broken = "does not keep";
+
+	(void)state;
+	expect_steering(&flow, 20, 0, 2000, "to their receivers by 12 flow rules in the port\n", broken);
+	expect_steering(&flow, 21, 0, 2000,
+	                "does not keep its flow rules: 21 of 2000 replies came to another receiver's queue\n",
+	                "by software");
+	expect_steering(&flow, 120, 100, 2000, "12 flow rules", broken); // ICMP errors have no such port
+	expect_steering(&flow, 999, 0, 999, "12 flow rules", broken);    // too few to tell
+	expect_steering(&software, 999, 0, 2000,
+	                "handed over by software, since the port took no flow rules: no such thing\n",
+	                broken);
+	expect_steering(&one, 0, 0, 2000, "This box", "receivers by");
+}
+
 static void a_full_device_is_an_error(void **state)
 {
 	FILE *full = fopen("/dev/full", "we");
@@ -329,6 +372,7 @@ int main(void)
 	        cmocka_unit_test(a_long_run_folds_its_time_line_and_keeps_every_query),
 	        cmocka_unit_test(every_reuse_age_falls_in_one_readable_row),
 	        cmocka_unit_test(texts_of_users_stay_on_their_line),
+	        cmocka_unit_test(a_port_that_does_not_keep_its_rules_is_told),
 	        cmocka_unit_test(a_full_device_is_an_error),
 	};
 

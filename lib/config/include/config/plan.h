@@ -39,6 +39,13 @@ enum plan_offload {
 	PLAN_OFFLOAD_OFF,
 };
 
+/** How replies get to their receivers, where there are several. */
+enum plan_steering {
+	PLAN_STEERING_AUTO, ///< by flow rules where the port takes them, else by software
+	PLAN_STEERING_FLOW, ///< by flow rules, or not at all
+	PLAN_STEERING_SOFTWARE,
+};
+
 enum plan_pages {
 	PLAN_PAGES_AUTO, ///< hugepages when enough are free
 	PLAN_PAGES_ON,
@@ -61,6 +68,7 @@ struct plan_port {
 	uint16_t vlan;              ///< PACKET_VLAN_NONE (0xffff): no tag
 	enum plan_verify verify;
 	enum plan_offload offload;
+	enum plan_steering steering;
 	bool promiscuous;
 	ns_t link_timeout; ///< how long to wait for a link
 };

@@ -48,13 +48,23 @@ struct report_plan {
 	bool histogram;                      ///< print kubernetes/perf-tests' "#histogram" lines
 };
 
+/** How replies got to their receivers. */
+enum report_steering {
+	REPORT_STEERING_NONE,     ///< there was one receiver
+	REPORT_STEERING_FLOW,     ///< by flow rules in the port
+	REPORT_STEERING_SOFTWARE, ///< by the port's hash, then handed over
+};
+
 /** The box that ran. */
 struct report_box {
 	unsigned lcores;  ///< that polled
 	unsigned cpus;    ///< that they ran on
 	unsigned senders; ///< of the lcores
 	unsigned receivers;
-	bool oversubscribed; ///< lcores shared a CPU
+	enum report_steering steering;
+	unsigned steering_rules;      ///< flow rules in force
+	const char *steering_refused; ///< why the port has none although they were wanted; NULL: no reason
+	bool oversubscribed;          ///< lcores shared a CPU
 	bool hugepages;
 	const char *driver; ///< may be NULL
 	const char *device; ///< may be NULL
