@@ -111,6 +111,7 @@ static ns_t earlier(ns_t a, ns_t b)
 // time it is, and those to whom somebody handed something.
 struct agenda {
 	ns_t senders, director, receiver, main;
+	uint64_t taken; // frames of the director's that the receivers have looked for
 };
 
 static ns_t agenda_fill(struct agenda *agenda, struct session *session, const struct events *events,
@@ -133,25 +134,31 @@ static ns_t agenda_fill(struct agenda *agenda, struct session *session, const st
 }
 
 // One moment of virtual time: until nobody has anything left to do at `now`.
-static void settle(struct session *session, struct events_seat *seat, const struct agenda *agenda, ns_t now)
+static void settle(struct session *session, struct events_seat *seat, struct agenda *agenda, ns_t now)
 {
 	bool sending = agenda->senders <= now, passing = agenda->director <= now,
-	     receiving = agenda->receiver <= now;
+	     receiving = agenda->receiver <= now, first = sending;
 
 	while (sending || passing || receiving) {
 		unsigned sent = 0, passed = 0, received = 0;
 
 		for (unsigned i = 0; sending && i < session->team->sender_count; i++) {
-			sent += worker_sender_step(&session->team->senders[i], now);
+			struct worker_sender *sender = &session->team->senders[i];
+
+			if (first || worker_sender_has_work(sender, now)) {
+				sent += worker_sender_step(sender, now);
+			}
 		}
 		if (passing || sent > 0) {
 			passed = events_seat_step(seat, now);
 		}
-		if (receiving || passed > 0) {
+		if (receiving || (passed > 0 && director_transmitted(session->director) != agenda->taken)) {
+			agenda->taken = director_transmitted(session->director);
 			received = worker_team_receive(session->team, now);
 		}
 		// What ended lets a window's sender go on; what was asked by ARP it answers.
 		sending = sent > 0 || received > 0;
+		first = false;
 		// Less than a burst: that was all.
 		passing = passed >= DIRECTOR_BURST;
 		receiving = received >= WORKER_RECEIVE_BURST;
@@ -170,8 +177,7 @@ static bool main_is_due(const struct session *session, const struct run_result *
 int run_virtual(struct session *session, struct events *events, struct output *output,
                 struct events_seat *seat, struct run_result *result, struct error *error)
 {
-	const struct agenda everybody = {0};
-	struct agenda agenda = everybody;
+	struct agenda agenda = {0};
 	ns_t now = SESSION_START;
 
 	(void)error;
@@ -180,7 +186,10 @@ int run_virtual(struct session *session, struct events *events, struct output *o
 	       main_round(session, events, output, result, now)) {
 		ns_t next;
 
-		settle(session, seat, result->interrupted ? &everybody : &agenda, now);
+		if (result->interrupted) {
+			agenda.senders = agenda.director = agenda.receiver = 0;
+		}
+		settle(session, seat, &agenda, now);
 		next = agenda_fill(&agenda, session, events, output, result, now);
 		// What is due already was tried in vain at this moment (a full ring, a blocked policy): a
 		// little later, then.

@@ -215,6 +215,9 @@ static enum worker_verify verify_from(const struct session *session)
 	    (session->port.rx_offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0) {
 		return WORKER_VERIFY_OFF; // the port flags bad ones
 	}
+	if (plan->port.verify == PLAN_VERIFY_AUTO && has_director(plan)) {
+		return WORKER_VERIFY_UNMARKED; // the model marks what it wrote
+	}
 	return session->port.software && plan->port.verify == PLAN_VERIFY_AUTO ? WORKER_VERIFY_PARTIAL
 	                                                                       : WORKER_VERIFY_STRICT;
 }

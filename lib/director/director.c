@@ -240,7 +240,7 @@ const struct director_counters *director_counters(const struct director *directo
 
 unsigned director_pending(const struct director *director)
 {
-	return director->queue.count;
+	return queue_count(&director->queue);
 }
 
 const struct ipvs *director_ipvs(const struct director *director)

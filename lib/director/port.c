@@ -15,6 +15,7 @@ static void transmit(struct director *director, uint16_t port, uint16_t queue, s
 	for (unsigned tries = 0; tries < TRANSMIT_TRIES && sent < count; tries++) {
 		sent += rte_eth_tx_burst(port, queue, frames + sent, (uint16_t)(count - sent));
 	}
+	director->transmitted += sent;
 	if (sent < count) {
 		director->counters.drops[DIRECTOR_DROP_PORT] += (unsigned)(count - sent);
 		rte_pktmbuf_free_bulk(frames + sent, (unsigned)(count - sent));
@@ -38,6 +39,11 @@ static uint16_t take_burst(struct director *director, struct rte_mbuf **frames, 
 		director->output_head++;
 	}
 	return count;
+}
+
+uint64_t director_transmitted(const struct director *director)
+{
+	return director->transmitted;
 }
 
 unsigned director_port_step(struct director *director, uint16_t port, uint16_t queues, ns_t now)

@@ -47,6 +47,7 @@ struct director {
 	struct random random;
 	struct limiter limiter;
 	ns_t now;
+	uint64_t transmitted; ///< frames that a port took
 	struct queue queue;
 	struct transit *transits;
 	struct output *outputs; ///< ring of frames whose time has come

@@ -50,6 +50,11 @@ static bool checksum_is_bad(const struct worker_receiver *receiver, const struct
 	if (receiver->verify == WORKER_VERIFY_OFF) {
 		return false;
 	}
+	if (receiver->verify == WORKER_VERIFY_UNMARKED &&
+	    (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
+	    (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD) {
+		return false;
+	}
 	checksum = packet_checksum_verify(view);
 	return checksum == PACKET_CHECKSUM_BAD ||
 	       (checksum == PACKET_CHECKSUM_PARTIAL && receiver->verify != WORKER_VERIFY_PARTIAL);

@@ -303,6 +303,13 @@ ns_t worker_sender_next(const struct worker_sender *sender, ns_t now)
 	return due_at < end ? due_at : end;
 }
 
+bool worker_sender_has_work(const struct worker_sender *sender, ns_t now)
+{
+	return sender->blocked || sender->window > 0 || sender->sent >= sender->query_limit ||
+	       (sender->control != NULL && !rte_ring_empty(sender->control)) ||
+	       worker_sender_next(sender, now) <= now;
+}
+
 void worker_sender_finish(struct worker_sender *sender)
 {
 	if (sender->pending_count > 0) {

@@ -172,3 +172,7 @@ const char *director_drop_name(enum director_drop drop);
  * idle.
  */
 unsigned director_port_step(struct director *director, uint16_t port, uint16_t queues, ns_t now);
+
+/** Frames that ports took from director_port_step() so far: it grows when there is something to receive at
+ * the other end. */
+uint64_t director_transmitted(const struct director *director);

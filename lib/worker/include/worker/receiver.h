@@ -33,9 +33,10 @@
 
 /** Which received checksums are checked in software. */
 enum worker_verify {
-	WORKER_VERIFY_OFF,     ///< the port checks, or nobody does
-	WORKER_VERIFY_STRICT,  ///< a wrong checksum is a broken frame
-	WORKER_VERIFY_PARTIAL, ///< as strict, but a kernel's unfinished checksum on a software port is taken
+	WORKER_VERIFY_OFF,      ///< the port checks, or nobody does
+	WORKER_VERIFY_STRICT,   ///< a wrong checksum is a broken frame
+	WORKER_VERIFY_PARTIAL,  ///< as strict, but a kernel's unfinished checksum on a software port is taken
+	WORKER_VERIFY_UNMARKED, ///< as strict, but a frame whose mbuf is marked good is believed
 };
 
 /** One sender that a receiver serves. */

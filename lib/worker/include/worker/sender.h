@@ -117,6 +117,10 @@ unsigned worker_sender_step(struct worker_sender *sender, ns_t now);
  * can tell. */
 ns_t worker_sender_next(const struct worker_sender *sender, ns_t now);
 
+/** Whether worker_sender_step() may have something to do at `now` after others did what they had to: a place
+ * may be free again, a request be answered. */
+bool worker_sender_has_work(const struct worker_sender *sender, ns_t now);
+
 /** After the last step: withdraw what never left. The sender's lcore, or the main one when that has ended. */
 void worker_sender_finish(struct worker_sender *sender);
 
