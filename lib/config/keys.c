@@ -110,7 +110,7 @@ const struct config_key config_keys[] = {
 	OPTION("port.vlan", CONFIG_VLAN, RUN(plan.port.vlan), "none", 0, PACKET_VLAN_MAX, NULL, "vlan", "ID",
 	       "802.1Q VLAN of all frames."),
 	CHOICE("port.verify", RUN(plan.port.verify), "auto", verify_names, NULL, "verify", "WHEN",
-	       "Verify checksums of received frames. auto: unless the driver hands over the kernel's unfinished ones."),
+	       "Verify checksums of received frames. auto: unless the driver hands over the kernel's unfinished ones, or the director model marked them as good."),
 	CHOICE("port.offload", RUN(plan.port.offload), "auto", offload_names, NULL, "offload", "WHEN",
 	       "Let the port compute checksums where it can."),
 	CHOICE("port.steering", RUN(plan.port.steering), "auto", steering_names, NULL, "steering", "WAY",

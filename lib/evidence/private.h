@@ -10,7 +10,7 @@ struct evidence_dead {
 	double healed; ///< of the first answered query after; INFINITY: none
 	double widest; ///< longest rest that it stayed dead over
 	double second; ///< age of its second query, about
-	bool once;     ///< one loss only: the second query was answered
+	bool once;     ///< all lost at one time: the next query was answered
 };
 
 struct evidence_work {

@@ -7,6 +7,10 @@
 // Most of the tuples that are used again have been so by then: clean ones are compared up to there.
 #define MOST_PROBED 0.9
 
+// ip_vs_conn_expire_now: an entry that the first query makes expire is gone at the timer's next tick, two of
+// HZ 100 at the latest; what comes until then is lost with that query.
+#define EXPIRY_LATEST (20 * NS_PER_MS)
+
 // In-flight entries keep send times in steps of this, and a frame that waits for the port gets a new one.
 #define SAME_TIME NS_PER_US
 
@@ -138,7 +142,8 @@ static void add_dead(struct evidence_work *work, const struct tuple *tuple, uint
 	                               .last = ns_to_seconds(spell->last_lost - spell->before),
 	                               .healed = INFINITY,
 	                               .widest = 1e-6 * spell->widest,
-	                               .once = spell->lost == 1};
+	                               .once = spell->lost == 1 ||
+	                                       spell->last_lost - spell->first_lost < EXPIRY_LATEST};
 	if (spell->healed != 0) {
 		dead->healed = ns_to_seconds(spell->healed - spell->before);
 	} else if (answered > spell->last_lost) {
