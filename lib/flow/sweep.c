@@ -4,15 +4,22 @@
 // same wherever the timeout is, and short ages, which are cheap in time, are not starved as on a linear
 // scale.
 //
-// The place of tuple t in the range is the fraction of t * golden ratio: any run of tuples is spread evenly,
-// so a sweep that is cut short, or split over workers, is an even one too. Probes that are due go before
-// first uses.
+// The place of a tuple in the range is the fraction of n * golden ratio, n its number after a shuffle within
+// blocks of 64. Any long run of tuples is spread evenly, so a sweep that is cut short, or split over workers,
+// is an even one too. The shuffle makes it a randomised experiment: a director deals first uses out in turns
+// (round robin), and without it the flows of one of k real servers would have ages in a pattern of their own
+// (at k = 13 and other Fibonacci numbers a coarse one), where the estimate of the timeout counts on chance.
+// Probes that are due go before first uses.
 #include <math.h>
 
 #include "picker.h"
 
 /** 2^32 / golden ratio (Knuth, The Art of Computer Programming, 6.4). */
 #define GOLDEN UINT32_C(2654435769)
+
+/** Numbers are shuffled within blocks of this many bits. */
+#define BLOCK_BITS 6
+#define BLOCK_MASK ((UINT32_C(1) << BLOCK_BITS) - 1)
 
 /** The age curve as a table of 2^10 straight pieces: within 2^-20 of the exponential over three decades, and
  * no exp() a query. */
@@ -34,6 +41,7 @@ struct sweep {
 	struct flow_queue aside; // due, but busy when asked
 	bool ask_aside;          // one question to those aside is due before the next query
 	enum sweep_source source;
+	uint64_t seed;
 	ns_t curve[(1 << CURVE_BITS) + 1];
 };
 
@@ -50,6 +58,7 @@ static void sweep_init(struct flow_picker *picker, const struct flow_policy_opti
 	sweep->heap = array;
 	sweep->links = (uint32_t *)(sweep->heap + picker->count);
 	sweep->aside = FLOW_QUEUE_EMPTY;
+	sweep->seed = random_mix(options->seed);
 	for (unsigned i = 0; i <= 1 << CURVE_BITS; i++) {
 		sweep->curve[i] = (ns_t)llround(low * pow(high / low, (double)i / (1 << CURVE_BITS)));
 	}
@@ -58,9 +67,23 @@ static void sweep_init(struct flow_picker *picker, const struct flow_policy_opti
 	sweep->curve[1 << CURVE_BITS] = options->reuse_high;
 }
 
+/** A bijection of each block, drawn by the seed: three rounds of an odd factor, a summand and a shift. */
+static uint32_t sweep_shuffle(uint64_t seed, uint32_t number)
+{
+	uint64_t key = random_mix(seed ^ (number >> BLOCK_BITS));
+	uint32_t low = number & BLOCK_MASK;
+
+	for (unsigned round = 0; round < 3; round++) {
+		low = (low * (uint32_t)(key | 1) + (uint32_t)(key >> BLOCK_BITS)) & BLOCK_MASK;
+		low ^= low >> (BLOCK_BITS / 2);
+		key >>= 2 * BLOCK_BITS;
+	}
+	return (number & ~BLOCK_MASK) | low;
+}
+
 static ns_t sweep_age(const struct sweep *sweep, uint32_t local)
 {
-	uint32_t place = (sweep->picker.first + local) * GOLDEN;
+	uint32_t place = sweep_shuffle(sweep->seed, sweep->picker.first + local) * GOLDEN;
 	uint32_t piece = place >> PIECE_BITS;
 	uint64_t within = place & ((UINT32_C(1) << PIECE_BITS) - 1);
 	ns_t low = sweep->curve[piece], rise = sweep->curve[piece + 1] - low;

@@ -23,11 +23,12 @@
 
 #define SENT_MIN 30.0
 
-// What the granule may be, and the weight of each before the data speak.
+// What ticks kernels have (kernel/Kconfig.hz), and the weight of each before the data speak. HZ of 300 is
+// rare.
 static const struct candidate {
 	double hz;
 	double weight;
-} candidates[] = {{100, 0.3}, {250, 0.3}, {1000, 0.3}, {0, 0.1}};
+} candidates[] = {{100, 0.3}, {250, 0.3}, {300, 0.1}, {1000, 0.3}};
 
 #define CANDIDATES (sizeof(candidates) / sizeof(candidates[0]))
 
@@ -38,11 +39,6 @@ struct grid {
 	double values[CANDIDATES][GRID];
 	double highest;
 };
-
-static double granule(double timeout, double hz)
-{
-	return hz > 0 ? verdict_model_granularity(timeout, hz) : 0;
-}
 
 static int by_age(const void *a, const void *b)
 {
@@ -94,7 +90,8 @@ static void fill(const struct step_data *data, double hz, double low, double hig
 		for (int i = 0; i < GRID; i++) {
 			double timeout = grid_at(grid, i);
 			double value = empty ? -INFINITY
-			                     : step_fit(data, timeout, granule(timeout, tick), &levels) +
+			                     : step_fit(data, timeout,
+			                                verdict_model_granularity(timeout, tick), &levels) +
 			                               log(candidates[c].weight);
 
 			grid->values[c][i] = value;
@@ -265,7 +262,7 @@ static void judge_step(const struct step_data *data, double confidence, double h
 	out->timeout.low = fmax(0, mass_quantile(grid, (1 - confidence) / 2));
 	out->timeout.high = mass_quantile(grid, (1 + confidence) / 2);
 	find_hz(grid, hz, out);
-	out->granularity = granule(out->timeout.estimate, out->hz);
+	out->granularity = verdict_model_granularity(out->timeout.estimate, out->hz);
 	widen_to_bins(data, &out->timeout);
 	find_levels(data, confidence, out);
 	if (2 * (grid->highest - above) < STEP_RATIO) {
@@ -292,7 +289,7 @@ static void estimate(struct step_data *data, const struct verdict_timeout_option
 	struct step_levels levels = {.young = 0.5, .old = 0.01};
 	double above;
 
-	low = fmax(0, low - granule(low, 1000) - granule(low, 100));
+	low = fmax(0, low - verdict_model_granularity(low, 1000) - verdict_model_granularity(low, 100));
 	zoom(data, options->hz, low, high, grid);
 	above = step_fit(data, high, 0, &levels);
 	out->ratio = 2 * (grid->highest - step_flat(data));

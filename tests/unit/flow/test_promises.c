@@ -194,6 +194,60 @@ static void sweep_policy_spreads_ages_evenly_over_their_logarithm(void **state)
 	world_free(&world);
 }
 
+// How many of every `stride`-th tuple, in the order of their first uses, have an age in a tenth of the range.
+static unsigned dealt_ages(uint64_t seed, uint32_t count, uint32_t stride)
+{
+	const struct flow_policy_options options = {.kind = FLOW_POLICY_SWEEP,
+	                                            .reuse_low = NS_PER_SEC,
+	                                            .reuse_high = 100 * NS_PER_SEC,
+	                                            .seed = seed};
+	unsigned inside = 0;
+	struct world world;
+	uint32_t local;
+	ns_t age;
+
+	world_make(&world, &options, count, 1);
+	while (flow_picker_ready_at(world.picker) != NS_NEVER) {
+		if (!world_query(&world, 1, &local, &age)) {
+			world.now = flow_picker_ready_at(world.picker);
+			continue;
+		}
+		if (age > 0 && local % stride == 0) {
+			double place = log((double)age / NS_PER_SEC) / log(100);
+
+			inside += place >= 0.4 && place < 0.5;
+		}
+		world.now += NS_PER_US;
+	}
+	world_free(&world);
+	return inside;
+}
+
+// A director that deals tuples to real servers in turns deals ages at random: the number of a server's in any
+// range scatters as by chance, but for the evenness of the blocks.
+static void sweep_policy_deals_each_server_ages_at_random(void **state)
+{
+	static const uint32_t servers[] = {2, 3, 5, 13};
+	const uint32_t count = 640, rounds = 400;
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(servers) / sizeof(servers[0]); k++) {
+		double share = 1.0 / servers[k], chance = 0.1 * count * share * (1 - share);
+		double sum = 0, squares = 0, mean;
+
+		for (uint32_t seed = 0; seed < rounds; seed++) {
+			double inside = dealt_ages(seed, count, servers[k]);
+
+			sum += inside;
+			squares += inside * inside;
+		}
+		mean = sum / rounds;
+		assert_true(fabs(mean - 0.1 * count * share) < 0.1 * count * share * 0.1);
+		assert_true(squares / rounds - mean * mean > 0.65 * chance);
+		assert_true(squares / rounds - mean * mean < 1.3 * chance);
+	}
+}
+
 // On each tuple: K queries, then a rest of R at least, then the next K.
 static void check_sessions(uint32_t *sent, uint32_t local, ns_t age, uint32_t per_use, ns_t rest)
 {
@@ -381,6 +435,7 @@ int main(void)
 	        cmocka_unit_test(interval_policy_keeps_its_time_in_bursts),
 	        cmocka_unit_test(sweep_policy_probes_every_tuple_once_at_its_age),
 	        cmocka_unit_test(sweep_policy_spreads_ages_evenly_over_their_logarithm),
+	        cmocka_unit_test(sweep_policy_deals_each_server_ages_at_random),
 	        cmocka_unit_test(sticky_policy_never_breaks_its_promise),
 	        cmocka_unit_test(sticky_policy_stays_on_its_tuple),
 	        cmocka_unit_test(sticky_policy_goes_on_with_busy_tuples_before_it_opens_others),

@@ -108,6 +108,7 @@ static struct verdict_timeout swept(uint64_t seed, struct truth truth, double lo
 	return found;
 }
 
+// Two seconds are 500 ticks of 250 Hz, four short of the level where the granule is 64 of them.
 static void sharp_step_is_found_to_the_spacing_of_the_samples(void **state)
 {
 	double width = 0;
@@ -116,17 +117,17 @@ static void sharp_step_is_found_to_the_spacing_of_the_samples(void **state)
 
 	(void)state;
 	for (uint64_t seed = 0; seed < 200; seed++) {
-		struct verdict_timeout found = swept(seed, (struct truth){300, 0, 2, 0.002}, 200, 400, 2000,
+		struct verdict_timeout found = swept(seed, (struct truth){2, 0.032, 2, 0.002}, 1, 3, 2000,
 		                                     (struct verdict_timeout_options){0});
 
 		assert_int_equal(found.answer, VERDICT_TIMEOUT_STEP);
-		covered += found.timeout.low <= 300 && 300 <= found.timeout.high;
-		named += found.hz == 0;
+		covered += found.timeout.low <= 2 && 2 <= found.timeout.high;
+		named += found.hz == 250;
 		width += (found.timeout.high - found.timeout.low) / 200;
 	}
 	assert_true(covered >= 184);
 	assert_true(named >= 100);
-	assert_true(width < 5);
+	assert_true(width < 0.05);
 }
 
 static void wide_granule_names_the_kernels_tick_and_the_servers(void **state)

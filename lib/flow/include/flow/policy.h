@@ -28,7 +28,7 @@ struct flow_policy_options {
 	ns_t reuse_high; ///< sweep: R2; interval: the latest age that still is R, 0 = R + R/64. Others: not
 	                 ///< used
 	uint32_t queries_per_use; ///< sticky: K, at least 1. Others: not used
-	uint64_t seed;            ///< random, linux: the same seed draws the same tuples
+	uint64_t seed; ///< random, linux: the same seed draws the same tuples; sweep: the same ages
 };
 
 /** "sequential", "random", ... */
