@@ -6,6 +6,7 @@
 
 #include "judge.h"
 #include "main.h"
+#include "model.h"
 #include "options.h"
 #include "session.h"
 
@@ -142,7 +143,7 @@ static int print_memory(const struct session *session, struct error *error)
 	print_bytes("counters", memory.counters);
 	print_bytes("looks at the ledger", looks);
 	print_bytes("query file", queries);
-	if (plan->port.driver == PLAN_DRIVER_DIRECTOR) {
+	if (model_is_embedded(plan)) {
 		model = ipvs_memory(&plan->director.ipvs, tuples);
 		print_bytes("director model", model);
 	}

@@ -24,28 +24,16 @@
 #define IDLE_AFTER    (10 * NS_PER_MS)
 #define IDLE_PAUSE_US 50
 
-// The device's pools: what is on its way, what waits in rings, and the caches of the lcore.
-#define SPARE_FRAMES 1024
-#define POOL_CACHE   256
-#define QUEUES_MAX   64 // as keys.c bounds port.receive_queues
-#define MTU_MAX      1500
-#define HEAP_SLACK   (32u << 20) // devices, and the ends of pages
-
-static unsigned own_frames(const struct plan *plan)
-{
-	return model_pending(plan) + plan->port.receive_queues * plan->port.ring_size + SPARE_FRAMES;
-}
+#define MTU_MAX 1500
 
 static int start_environment(struct device *device, struct error *error)
 {
 	const struct plan *plan = device->plan;
-	uint64_t bytes = port_pool_memory(own_frames(plan)) + port_pool_memory(pools_receive_frames(plan, 0));
-	unsigned needed = (unsigned)((bytes + bytes / 8 + HEAP_SLACK) >> 20);
 	struct environment_options options = {
 	        .program = "staleflow",
 	        .lcores = plan->lcores.map,
 	        .lcore_count = LCORES,
-	        .memory_mib = RTE_MAX(plan->lcores.memory_mib, needed),
+	        .memory_mib = pools_device_heap_mib(plan),
 	        .pages = (enum environment_pages)plan->lcores.hugepages,
 	        .pci_address = plan->port.driver == PLAN_DRIVER_PCI ? plan->port.device : NULL,
 	        .extra = plan->lcores.eal,
@@ -55,17 +43,6 @@ static int start_environment(struct device *device, struct error *error)
 
 	device->environment_started = rc == 0;
 	return rc;
-}
-
-// All queues receive into one pool.
-static int start_port(struct device *device, const struct port_options *options, struct error *error)
-{
-	struct rte_mempool *queues[QUEUES_MAX];
-
-	for (unsigned i = 0; i < options->rx_queues; i++) {
-		queues[i] = device->receive_pool;
-	}
-	return port_start(options, &device->port, queues, error);
 }
 
 static int open_port(struct device *device, struct error *error)
@@ -88,11 +65,11 @@ static int open_port(struct device *device, struct error *error)
 		memcpy(port->mac, plan->port.source_mac.bytes, sizeof(port->mac));
 	}
 	device->receive_pool =
-	        port_pool("receive", pools_receive_frames(plan, 0), POOL_CACHE, port->socket, error);
-	device->pool = port_pool("director", own_frames(plan), POOL_CACHE, port->socket, error);
+	        port_pool("receive", pools_receive_frames(plan, 0), POOLS_CACHE, port->socket, error);
+	device->pool = port_pool("director", pools_model_frames(plan), POOLS_CACHE, port->socket, error);
 	rc = error->code;
 	if (rc == 0) {
-		rc = start_port(device, &options, error);
+		rc = port_start_shared(&options, port, device->receive_pool, error);
 	}
 	if (rc == 0) {
 		// Who asks for an IPv6 address asks a multicast group; a driver without it filters nothing.
@@ -205,7 +182,7 @@ static ns_t time_line(const struct device *device)
 // One round of the main lcore: what is to be done, and how long to wait for the next. False: the run is over.
 static bool main_round(struct device *device, struct events *events, ns_t now, ns_t *wait)
 {
-	ns_t duration = device->plan->load.duration, end, next;
+	ns_t duration = device->plan->load.duration, end;
 
 	end = duration == NS_NEVER ? NS_NEVER : device->ready + duration;
 	if (interrupt_count() > 0 || now >= end) {
@@ -218,12 +195,7 @@ static bool main_round(struct device *device, struct events *events, ns_t now, n
 		return true;
 	}
 	events_step(events, now);
-	next = events_next(events);
-	if (next <= now) {
-		*wait = 100 * NS_PER_US; // an event waits for the model
-	} else if (next - now < *wait) {
-		*wait = next - now;
-	}
+	*wait = events_wait(events, now, *wait);
 	return true;
 }
 

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// An event that is due waits until the model has taken the one before it.
+#define BOX_PAUSE (100 * NS_PER_US)
+
 int events_open(struct events *events, const struct plan *plan, struct events_seat *seat, ns_t start,
                 bool simulated, struct error *error)
 {
@@ -130,6 +133,16 @@ ns_t events_next(const struct events *events)
 	ns_t next = scenario_next_time(&events->scenario);
 
 	return next == NS_NEVER ? NS_NEVER : events->start + next;
+}
+
+ns_t events_wait(const struct events *events, ns_t now, ns_t most)
+{
+	ns_t next = events_next(events);
+
+	if (next <= now) {
+		return BOX_PAUSE;
+	}
+	return next - now < most ? next - now : most;
 }
 
 void events_finish(struct events *events, ns_t grace)

@@ -50,6 +50,9 @@ void events_step(struct events *events, ns_t now);
 /** When the next event is due; NS_NEVER. */
 ns_t events_next(const struct events *events);
 
+/** How long the main thread may wait for the next event: `most`, or less. */
+ns_t events_wait(const struct events *events, ns_t now, ns_t most);
+
 /** End of the run: commands that still run get `grace` to end by themselves, then are ended. */
 void events_finish(struct events *events, ns_t grace);
 

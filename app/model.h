@@ -26,5 +26,11 @@ struct model_place {
 int model_make(struct director **out, const struct plan *plan, const uint8_t mac[6],
                const struct model_place *place, struct error *error);
 
+/** True when the plan's model is behind a port within this process. */
+static inline bool model_is_embedded(const struct plan *plan)
+{
+	return plan->port.driver == PLAN_DRIVER_DIRECTOR;
+}
+
 /** Replies that the plan's model may hold; more are dropped and counted. */
 uint32_t model_pending(const struct plan *plan);

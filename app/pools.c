@@ -8,11 +8,10 @@
 
 #include "model.h"
 #include "port.h"
-#include "worker/receiver.h"
+#include "worker/team.h"
 
 // Frames: a send ring full, a burst on the way and the caches of the lcores that allocate and free.
 #define SPARE_FRAMES   1024
-#define POOL_CACHE     256
 #define CONTROL_FRAMES 511
 
 // An XDP socket's memory is the receive pool: its fill, completion and both packet rings, and the copies that
@@ -22,11 +21,6 @@
 // DPDK's heap holds devices besides frames, and its free memory comes in pieces.
 #define DEVICE_MEMORY (8u << 20)
 #define HEAP_SLACK    (24u << 20)
-
-static bool has_director(const struct plan *plan)
-{
-	return plan->port.driver == PLAN_DRIVER_DIRECTOR;
-}
 
 // By the driver, or by the device string of one with other arguments than the driver's usual ones.
 static bool is_driver(const struct plan *plan, enum plan_driver driver, const char *name)
@@ -52,7 +46,7 @@ static bool has_queue_pairs(const struct plan *plan)
 unsigned pools_receive_queues(const struct plan *plan)
 {
 	// The model answers by the queue that a query came from.
-	if (has_director(plan)) {
+	if (model_is_embedded(plan)) {
 		return plan->lcores.senders;
 	}
 	return has_queue_pairs(plan) ? RTE_MAX(plan->lcores.senders, plan->port.receive_queues)
@@ -68,7 +62,7 @@ unsigned pools_send_queues(const struct plan *plan)
 
 unsigned pools_first_queue(const struct plan *plan, unsigned receiver)
 {
-	return receiver * pools_receive_queues(plan) / plan->lcores.receivers;
+	return worker_first_queue(pools_receive_queues(plan), plan->lcores.receivers, receiver);
 }
 
 // Frames that a queue of the port holds. A packet socket's ring holds copies.
@@ -93,9 +87,15 @@ unsigned pools_receive_frames(const struct plan *plan, unsigned receiver)
 	return queues * per_queue + (plan->lcores.receivers - 1) * plan->port.ring_size + SPARE_FRAMES;
 }
 
-static unsigned director_frames(const struct plan *plan)
+unsigned pools_model_frames(const struct plan *plan)
 {
-	return model_pending(plan) + plan->lcores.senders * plan->port.ring_size + SPARE_FRAMES;
+	return model_pending(plan) + pools_receive_queues(plan) * plan->port.ring_size + SPARE_FRAMES;
+}
+
+// An eighth more: caches, the ends of pages.
+static uint64_t heap_of(uint64_t frames)
+{
+	return frames + frames / 8 + DEVICE_MEMORY;
 }
 
 uint64_t pools_memory(const struct plan *plan)
@@ -108,17 +108,28 @@ uint64_t pools_memory(const struct plan *plan)
 	for (unsigned i = 0; i < plan->lcores.receivers; i++) {
 		bytes += port_pool_memory(pools_receive_frames(plan, i));
 	}
-	if (has_director(plan)) {
-		bytes += port_pool_memory(director_frames(plan));
+	if (model_is_embedded(plan)) {
+		bytes += port_pool_memory(pools_model_frames(plan));
 	}
-	return bytes + bytes / 8 + DEVICE_MEMORY; // an eighth: caches, the ends of pages
+	return heap_of(bytes);
+}
+
+static unsigned to_reserve(const struct plan *plan, uint64_t heap)
+{
+	unsigned needed = (unsigned)((heap + HEAP_SLACK) >> 20);
+
+	return RTE_MAX(plan->lcores.memory_mib, needed);
 }
 
 unsigned pools_heap_mib(const struct plan *plan)
 {
-	unsigned needed = (unsigned)((pools_memory(plan) + HEAP_SLACK) >> 20);
+	return to_reserve(plan, pools_memory(plan));
+}
 
-	return RTE_MAX(plan->lcores.memory_mib, needed);
+unsigned pools_device_heap_mib(const struct plan *plan)
+{
+	return to_reserve(plan, heap_of(port_pool_memory(pools_model_frames(plan)) +
+	                                port_pool_memory(pools_receive_frames(plan, 0))));
 }
 
 int pools_make(struct pools *pools, const struct plan *plan, int socket, struct error *error)
@@ -136,19 +147,19 @@ int pools_make(struct pools *pools, const struct plan *plan, int socket, struct 
 	pools->receiver_count = plan->lcores.receivers;
 	for (unsigned i = 0; i < pools->sender_count; i++) {
 		snprintf(name, sizeof(name), "sender%u", i);
-		pools->senders[i] = port_pool(name, sender_frames(plan), POOL_CACHE, socket, error);
+		pools->senders[i] = port_pool(name, sender_frames(plan), POOLS_CACHE, socket, error);
 	}
 	for (unsigned i = 0; i < pools->receiver_count; i++) {
 		snprintf(name, sizeof(name), "receiver%u", i);
 		pools->receivers[i] =
-		        port_pool(name, pools_receive_frames(plan, i), POOL_CACHE, socket, error);
+		        port_pool(name, pools_receive_frames(plan, i), POOLS_CACHE, socket, error);
 		for (unsigned k = pools_first_queue(plan, i); k < pools_first_queue(plan, i + 1); k++) {
 			pools->queues[k] = pools->receivers[i];
 		}
 	}
 	pools->control = port_pool("control", CONTROL_FRAMES, 0, socket, error);
-	if (has_director(plan)) {
-		pools->director = port_pool("director", director_frames(plan), POOL_CACHE, 0, error);
+	if (model_is_embedded(plan)) {
+		pools->director = port_pool("director", pools_model_frames(plan), POOLS_CACHE, 0, error);
 	}
 	return error->code;
 }

@@ -9,6 +9,9 @@
 #include <rte_mempool.h>
 #include <stdint.h>
 
+/** Frames that an lcore keeps of a pool for itself. */
+#define POOLS_CACHE 256
+
 struct pools {
 	struct rte_mempool **senders;   ///< [plan->lcores.senders]
 	struct rte_mempool **receivers; ///< [plan->lcores.receivers]
@@ -28,6 +31,10 @@ uint64_t pools_memory(const struct plan *plan);
 /** MiB to reserve for the DPDK heap: what the plan says, and more where its frames need more. */
 unsigned pools_heap_mib(const struct plan *plan);
 
+/** The same for a director that is a process of its own: its model's frames and those of its receive queues.
+ */
+unsigned pools_device_heap_mib(const struct plan *plan);
+
 /** Queues of the port: as the plan says, and more where the driver has them in pairs. */
 unsigned pools_receive_queues(const struct plan *plan);
 unsigned pools_send_queues(const struct plan *plan);
@@ -37,3 +44,6 @@ unsigned pools_first_queue(const struct plan *plan, unsigned receiver);
 
 /** Frames for a receiver: those in its queues, and those that it has handed to the others. */
 unsigned pools_receive_frames(const struct plan *plan, unsigned receiver);
+
+/** Frames for the director model: replies on their way, and those in its end's queues. */
+unsigned pools_model_frames(const struct plan *plan);

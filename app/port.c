@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "base/fixed.h"
+#include "flow/space.h"
 #include "interface.h"
 #include "interrupt.h"
 #include "quiet.h"
 
 #define FRAME_ROOM  (RTE_PKTMBUF_HEADROOM + 2048)
 #define PAIR_QUEUES 16
+#define QUEUES_MAX  FLOW_WORKERS_MAX // as keys.c bounds senders, and receive queues below
 
 // Frames of 2 KiB in a packet socket's ring, each way.
 #define AF_PACKET_FRAMES 8192u
@@ -420,6 +422,17 @@ int port_start(const struct port_options *options, struct port *port,
 		read_mac(port); // a bond has its first member's, and it has members since it was configured
 	}
 	return options->link_optional ? 0 : wait_for_link(options, port, error);
+}
+
+int port_start_shared(const struct port_options *options, struct port *port, struct rte_mempool *receive_pool,
+                      struct error *error)
+{
+	struct rte_mempool *pools[QUEUES_MAX];
+
+	for (unsigned i = 0; i < options->rx_queues; i++) {
+		pools[i] = receive_pool;
+	}
+	return port_start(options, port, pools, error);
 }
 
 void port_close(struct port *port)

@@ -59,6 +59,10 @@ int port_open_pair(unsigned queues, unsigned ring_size, struct port *a, struct p
 int port_start(const struct port_options *options, struct port *port,
                struct rte_mempool *const *receive_pools, struct error *error);
 
+/** The same, all queues receiving into one pool. */
+int port_start_shared(const struct port_options *options, struct port *port, struct rte_mempool *receive_pool,
+                      struct error *error);
+
 /** Stop and close. */
 void port_close(struct port *port);
 

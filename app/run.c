@@ -87,15 +87,7 @@ int run_real(struct session *session, struct events *events, struct output *outp
 	}
 	for (now = clock_now(&session->clock); main_round(session, events, output, result, now);
 	     now = clock_now(&session->clock)) {
-		ns_t next = events_next(events), wait = ROUND;
-
-		now = clock_now(&session->clock);
-		if (next <= now) {
-			wait = 100 * NS_PER_US; // an event waits for the model
-		} else if (next - now < wait) {
-			wait = next - now;
-		}
-		sleep_ns(wait);
+		sleep_ns(events_wait(events, clock_now(&session->clock), ROUND));
 	}
 	lcore_leave(&lcores);
 	finish(session, events, result, clock_now(&session->clock));

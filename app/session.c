@@ -39,17 +39,12 @@ int session_load_queries(struct session *session, struct error *error)
 	                 "no queries are given; name a file with -d or a zone with --generate");
 }
 
-static bool has_director(const struct plan *plan)
-{
-	return plan->port.driver == PLAN_DRIVER_DIRECTOR;
-}
-
 struct lcore_shape session_lcores(const struct plan *plan)
 {
 	return (struct lcore_shape){.senders = plan->lcores.senders,
 	                            .receivers = plan->lcores.receivers,
 	                            .combined = plan->lcores.combined,
-	                            .other = has_director(plan)};
+	                            .other = model_is_embedded(plan)};
 }
 
 static int start_environment(struct session *session, enum session_kind kind, struct error *error)
@@ -97,18 +92,6 @@ void session_port_options(const struct plan *plan, struct port_options *out)
 	};
 }
 
-// All queues of the model's end receive into its one pool.
-static int start_director_port(struct session *session, const struct port_options *options,
-                               struct error *error)
-{
-	struct rte_mempool *queues[FLOW_WORKERS_MAX];
-
-	for (unsigned i = 0; i < options->rx_queues; i++) {
-		queues[i] = session->pools.director;
-	}
-	return port_start(options, &session->director_port, queues, error);
-}
-
 static int open_ports(struct session *session, struct error *error)
 {
 	const struct plan *plan = session->plan;
@@ -117,7 +100,7 @@ static int open_ports(struct session *session, struct error *error)
 	int rc;
 
 	session_port_options(plan, &options);
-	if (has_director(plan)) {
+	if (model_is_embedded(plan)) {
 		rc = port_open_pair(queues, plan->port.ring_size, &session->port, &session->director_port,
 		                    error);
 		session->director_port_opened = rc == 0;
@@ -136,8 +119,8 @@ static int open_ports(struct session *session, struct error *error)
 	if (rc == 0) {
 		rc = port_start(&options, &session->port, session->pools.queues, error);
 	}
-	if (rc == 0 && has_director(plan)) {
-		rc = start_director_port(session, &options, error);
+	if (rc == 0 && model_is_embedded(plan)) {
+		rc = port_start_shared(&options, &session->director_port, session->pools.director, error);
 	}
 	return rc;
 }
@@ -158,7 +141,7 @@ static int find_next_hop(struct session *session, struct error *error)
 	struct interface interface;
 	int rc;
 
-	if (has_director(plan)) {
+	if (model_is_embedded(plan)) {
 		memcpy(session->next_hop, director_mac, sizeof(session->next_hop));
 		return 0;
 	}
@@ -215,7 +198,7 @@ static enum worker_verify verify_from(const struct session *session)
 	    (session->port.rx_offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0) {
 		return WORKER_VERIFY_OFF; // the port flags bad ones
 	}
-	if (plan->port.verify == PLAN_VERIFY_AUTO && has_director(plan)) {
+	if (plan->port.verify == PLAN_VERIFY_AUTO && model_is_embedded(plan)) {
 		return WORKER_VERIFY_UNMARKED; // the model marks what it wrote
 	}
 	return session->port.software && plan->port.verify == PLAN_VERIFY_AUTO ? WORKER_VERIFY_PARTIAL
@@ -336,7 +319,7 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 
 	memset(session, 0, sizeof(*session));
 	session->plan = plan;
-	if (kind == SESSION_VIRTUAL && !has_director(plan)) {
+	if (kind == SESSION_VIRTUAL && !model_is_embedded(plan)) {
 		return error_set(error, -EINVAL,
 		                 "a simulation needs the director model: add \"director\" to the config, or "
 		                 "--director");
@@ -354,7 +337,7 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	if (rc == 0) {
 		rc = find_next_hop(session, error);
 	}
-	if (rc == 0 && has_director(plan)) {
+	if (rc == 0 && model_is_embedded(plan)) {
 		rc = make_director(session, error);
 	}
 	if (rc < 0) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "flow/steering.h"
+#include "model.h"
 #include "quiet.h"
 
 // One rule as rte_flow takes it. DPDK 24.11 made an IPv6 address a struct of 16 octets: it is filled as
@@ -221,7 +222,7 @@ int steering_start(struct steering *steering, const struct plan *plan, const str
 	steering->way = STEERING_SOFTWARE;
 	// The embedded model answers on the queue that a query came from: no rule is needed.
 	if (plan->port.steering == PLAN_STEERING_SOFTWARE ||
-	    (plan->port.steering == PLAN_STEERING_AUTO && plan->port.driver == PLAN_DRIVER_DIRECTOR)) {
+	    (plan->port.steering == PLAN_STEERING_AUTO && model_is_embedded(plan))) {
 		return 0;
 	}
 	if (every_receiver_has_a_queue(team)) {

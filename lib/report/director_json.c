@@ -67,6 +67,16 @@ static json_t *service(const struct report_director *input)
 	return object;
 }
 
+static json_t *counts(const struct report_count *list, unsigned count)
+{
+	json_t *object = json_object();
+
+	for (unsigned i = 0; i < count; i++) {
+		report_json_set(&object, list[i].name, report_json_count(list[i].count));
+	}
+	return object;
+}
+
 static json_t *totals(const struct report_director *input)
 {
 	const struct report_count list[] = {
@@ -84,22 +94,8 @@ static json_t *totals(const struct report_director *input)
 	        {"truncated", input->truncated},
 	        {"port_dropped", input->port_dropped},
 	};
-	json_t *object = json_object();
 
-	for (unsigned i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-		report_json_set(&object, list[i].name, report_json_count(list[i].count));
-	}
-	return object;
-}
-
-static json_t *counts(const struct report_count *list, unsigned count)
-{
-	json_t *object = json_object();
-
-	for (unsigned i = 0; i < count; i++) {
-		report_json_set(&object, list[i].name, report_json_count(list[i].count));
-	}
-	return object;
+	return counts(list, sizeof(list) / sizeof(list[0]));
 }
 
 static json_t *backends(const struct report_director *input)

@@ -136,7 +136,7 @@ static int make_control(struct worker_team *team, const struct worker_team_optio
 
 static uint16_t first_queue(const struct worker_team_options *options, unsigned receiver)
 {
-	return (uint16_t)(receiver * options->receive_queues / options->receivers);
+	return (uint16_t)worker_first_queue(options->receive_queues, options->receivers, receiver);
 }
 
 static int make_receiver(struct worker_team *team, const struct worker_team_options *options, unsigned number,

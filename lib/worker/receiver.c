@@ -27,6 +27,7 @@ enum next {
 // A frame of a burst between the two passes.
 struct arrival {
 	struct rte_mbuf *mbuf;
+	ns_t arrived;
 	struct packet_view view;
 	struct dns_reply reply;
 	uint32_t tuple;
@@ -353,12 +354,14 @@ static void put_aside(struct worker_receiver *receiver, struct rte_mbuf *mbuf, n
 }
 
 // A frame that parsed well before: restore what the first pass knew of it, but for its message.
-static void restore(const struct worker_receiver *receiver, struct arrival *arrival, struct rte_mbuf *mbuf)
+static void restore(const struct worker_receiver *receiver, struct arrival *arrival,
+                    const struct worker_frame *frame)
 {
 	struct packet_view *view = &arrival->view;
 
-	arrival->mbuf = mbuf;
-	packet_parse(rte_pktmbuf_mtod(mbuf, const uint8_t *), rte_pktmbuf_data_len(mbuf), view);
+	arrival->mbuf = frame->mbuf;
+	arrival->arrived = frame->arrived;
+	packet_parse(rte_pktmbuf_mtod(frame->mbuf, const uint8_t *), rte_pktmbuf_data_len(frame->mbuf), view);
 	if (view->kind == PACKET_UDP) {
 		arrival->tuple = lookup(receiver, view->family, view->destination, view->destination_port);
 	}
@@ -373,7 +376,7 @@ static void retry_early(struct worker_receiver *receiver)
 	for (unsigned i = 0; i < receiver->early_count; i++) {
 		struct arrival arrival;
 
-		restore(receiver, &arrival, receiver->early[i].mbuf);
+		restore(receiver, &arrival, &receiver->early[i]);
 		if (arrival.view.kind == PACKET_UDP) {
 			dns_reply_parse(arrival.view.payload, arrival.view.payload_length,
 			                receiver->want_nsid, &arrival.reply);
@@ -396,6 +399,26 @@ static void look_ahead(const struct worker_receiver *receiver, const struct arri
 	}
 }
 
+// Second pass. What is done with goes behind the others in `done`; returns how many there are.
+static unsigned settle_burst(struct worker_receiver *receiver, const struct arrival *arrivals, unsigned known,
+                             struct rte_mbuf **done, unsigned done_count)
+{
+	for (unsigned i = 0; i < known && i < SETTLE_AHEAD; i++) {
+		look_ahead(receiver, &arrivals[i]);
+	}
+	for (unsigned i = 0; i < known; i++) {
+		if (i + SETTLE_AHEAD < known) {
+			look_ahead(receiver, &arrivals[i + SETTLE_AHEAD]);
+		}
+		if (settle(receiver, &arrivals[i], arrivals[i].arrived)) {
+			done[done_count++] = arrivals[i].mbuf;
+		} else {
+			put_aside(receiver, arrivals[i].mbuf, arrivals[i].arrived);
+		}
+	}
+	return done_count;
+}
+
 static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received,
                          ns_t now)
 {
@@ -411,6 +434,7 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 		}
 		bytes += mbufs[i]->pkt_len;
 		arrivals[known].mbuf = mbufs[i];
+		arrivals[known].arrived = now;
 		switch (classify(receiver, &arrivals[known], now)) {
 		case NEXT_SETTLE:
 			known++;
@@ -425,19 +449,7 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 	if (away_count > 0) {
 		receiver_dispatch(receiver, away, away_count, now);
 	}
-	for (unsigned i = 0; i < known && i < SETTLE_AHEAD; i++) {
-		look_ahead(receiver, &arrivals[i]);
-	}
-	for (unsigned i = 0; i < known; i++) {
-		if (i + SETTLE_AHEAD < known) {
-			look_ahead(receiver, &arrivals[i + SETTLE_AHEAD]);
-		}
-		if (settle(receiver, &arrivals[i], now)) {
-			done[done_count++] = arrivals[i].mbuf;
-		} else {
-			put_aside(receiver, arrivals[i].mbuf, now);
-		}
-	}
+	done_count = settle_burst(receiver, arrivals, known, done, done_count);
 	rte_pktmbuf_free_bulk(done, done_count);
 	receiver->stats->counters[STATS_RECEIVED] += received;
 	receiver->stats->counters[STATS_RECEIVED_BYTES] += bytes;
@@ -458,8 +470,8 @@ void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **
 static void handle_handed(struct worker_receiver *receiver, const struct worker_frame *frames, unsigned count)
 {
 	struct arrival arrivals[WORKER_RECEIVE_BURST];
-	ns_t arrived[WORKER_RECEIVE_BURST];
-	unsigned known = 0;
+	struct rte_mbuf *done[WORKER_RECEIVE_BURST];
+	unsigned known = 0, done_count = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		struct arrival *arrival = &arrivals[known];
@@ -467,26 +479,15 @@ static void handle_handed(struct worker_receiver *receiver, const struct worker_
 		if (i + 4 < count) {
 			rte_prefetch0(rte_pktmbuf_mtod(frames[i + 4].mbuf, void *));
 		}
-		restore(receiver, arrival, frames[i].mbuf);
-		if (arrival->view.kind != PACKET_UDP || read_message(receiver, arrival, frames[i].arrived)) {
-			arrived[known++] = frames[i].arrived;
+		restore(receiver, arrival, &frames[i]);
+		if (arrival->view.kind != PACKET_UDP || read_message(receiver, arrival, arrival->arrived)) {
+			known++;
 		} else {
-			rte_pktmbuf_free(frames[i].mbuf);
+			done[done_count++] = arrival->mbuf;
 		}
 	}
-	for (unsigned i = 0; i < known && i < SETTLE_AHEAD; i++) {
-		look_ahead(receiver, &arrivals[i]);
-	}
-	for (unsigned i = 0; i < known; i++) {
-		if (i + SETTLE_AHEAD < known) {
-			look_ahead(receiver, &arrivals[i + SETTLE_AHEAD]);
-		}
-		if (settle(receiver, &arrivals[i], arrived[i])) {
-			rte_pktmbuf_free(arrivals[i].mbuf);
-		} else {
-			put_aside(receiver, arrivals[i].mbuf, arrived[i]);
-		}
-	}
+	done_count = settle_burst(receiver, arrivals, known, done, done_count);
+	rte_pktmbuf_free_bulk(done, done_count);
 }
 
 unsigned worker_receiver_take(struct worker_receiver *receiver, bool *more)

@@ -1,15 +1,8 @@
 #!/bin/bash
 # `staleflow director`: every option of its --help does what it says, it ends as it should however it ends, and what it can't do it
 # refuses in one line.
-. "$(dirname "$0")/../netns/_init.sh"
+. "$(dirname "$0")/_init.sh"
 
-: >used
-used() {
-	local word
-	for word; do
-		[[ $word == -* ]] && printf '%s\n' "${word%%=*}"
-	done >>used
-}
 make_pair
 in_server ip address flush dev server
 ip route add 10.96.0.0/16 dev client
@@ -159,6 +152,4 @@ for help in -h --help; do
 	"$build/app/staleflow" director $help >help || fail "$help"
 done
 assert_match 'help' 'Usage: staleflow director ' "$(head -n 1 help)"
-grep -oE '^  (-.|  )[ ,] (--[a-z-]+)?' help | grep -oE -- '-+[a-zA-Z][a-z-]*' | sort -u >options
-[[ $(wc -l <options) -gt 20 ]] || fail "only $(wc -l <options) options in --help"
-assert_equal 'options of --help without a test here' '' "$(sort -u used | comm -23 options -)"
+assert_all_used 20 <help

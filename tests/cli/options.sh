@@ -2,15 +2,7 @@
 # Every option of --help does what it says: each is used here in a real command, and its effect is looked for in the result, in what
 # is said, or in the packets. At the end: no option and no command of --help was left out, and every key of the reference stands in
 # the configuration that the unit tests check key by key (tests/unit/config/full.json).
-. "$(dirname "$0")/../netns/_init.sh"
-
-: >used
-used() {
-	local word
-	for word; do
-		[[ $word == -* ]] && printf '%s\n' "${word%%=*}"
-	done >>used
-}
+. "$(dirname "$0")/_init.sh"
 
 # simulate OPTIONS...: 0.2 s against the director model; result.json, output.log.
 simulate() {
@@ -279,10 +271,8 @@ assert_equal 'half the time' true "$(jq -s '.[0].sending_s / .[1].sending_s | . 
 missing=$("$build/app/staleflow" plan --help | grep -oE '^ +(-.|  )[ ,] *(--[a-z-]+)?' | grep -oE -- '-+[a-zA-Z][a-z-]*' | sort -u |
 	comm -23 - <(sort -u used.plan))
 assert_equal 'options of plan --help without a test here' '' "$missing"
-"$build/app/staleflow" run --help | grep -oE '^  (-.|  )[ ,] (--[a-z-]+)?' | grep -oE -- '-+[a-zA-Z][a-z-]*' | sort -u >options
-[[ $(wc -l <options) -gt 60 ]] || fail "only $(wc -l <options) options in --help"
-missing=$(sort -u used | comm -23 options -)
-assert_equal 'options of --help without a test here' '' "$missing"
+"$build/app/staleflow" run --help >help
+assert_all_used 60 <help
 
 "$build/app/staleflow" --help | sed -n 's/^  staleflow \([a-z]*\) .*/\1/p' | while read -r command; do
 	# "run" and "simulate" by their functions above; the others by their names.

@@ -38,8 +38,7 @@ attempt() {
 	assert_equal 'queries captured' "$(result .totals.sent)" "$(tcpdump -nr all.pcap 'dst port 53' 2>/dev/null | wc -l)"
 	[[ $(result .totals.skipped) -eq 0 && $(result .totals.lost) -eq 0 ]]
 }
-# A machine that is busy with something else may skip or lose some: that run says so itself, and is made again.
-attempt || attempt || attempt || fail "three runs in which the box itself was too slow: $(tail -n 3 run.log)"
+undisturbed
 
 assert_equal 'sent' "$sent" "$(result .totals.sent)"
 assert_equal 'answered' "$sent" "$(result .totals.answered)"

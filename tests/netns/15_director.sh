@@ -80,7 +80,7 @@ attempt() {
 		$(ran '.totals.lost + .totals.answered') -eq $(told '.totals.lost + .totals.answered') ]]
 }
 # On a busy machine an answer may be late, or a socket's ring full: then the sides can't agree, and it is made again.
-attempt || attempt || attempt || fail 'three runs in which the box itself was too slow'
+undisturbed
 assert_equal 'sent and received' "$(ran .totals.sent)" "$(told .totals.queries)"
 assert_equal 'sent' 20000 "$(ran .totals.sent)"
 assert_equal 'answered' "$(told .totals.answered)" "$(ran .totals.answered)"

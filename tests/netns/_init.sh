@@ -61,6 +61,12 @@ assert_match() {
 	[[ $3 =~ $2 ]] || fail "$1: nothing like \"$2\" in \"$3\""
 }
 
+# undisturbed ARGUMENTS...: `attempt ARGUMENTS...` of the test's own. A machine that is busy with something else may skip or lose some: that
+# run says so itself, and is made again, three times at most.
+undisturbed() {
+	attempt "$@" || attempt "$@" || attempt "$@" || fail "three runs in which the box itself was too slow: $(tail -n 3 run.log)"
+}
+
 # need_ip_vs: for tests that use scripts/lab: the kernel's own ip_vs, or User-Mode Linux's.
 need_ip_vs() {
 	[[ -e /proc/net/ip_vs ]] || modprobe -q ip_vs 2>/dev/null && return

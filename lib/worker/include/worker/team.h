@@ -47,6 +47,13 @@ struct worker_team_options {
 	struct capture *captures; ///< [receivers], what is unusual goes there; borrowed; NULL: nowhere
 };
 
+/** The first of `queues` receive queues that a receiver polls; of the number of receivers: the number of
+ * queues. Who gives queues their frames asks here, too. */
+static inline unsigned worker_first_queue(unsigned queues, unsigned receivers, unsigned receiver)
+{
+	return receiver * queues / receivers;
+}
+
 /** Parts of a team's memory in bytes. */
 struct worker_memory {
 	uint64_t space, ledger, tables, pickers, counters;
