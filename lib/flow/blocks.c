@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pages.h"
+#include "base/pages.h"
 
 // What one build carries along. `active` are the extents that cover the address that the sweep has reached,
 // by cohort.
@@ -166,7 +166,7 @@ static const uint32_t *provide_table(struct builder *builder)
 	}
 	space->tables = tables;
 	table = &tables[space->table_count];
-	table->entries = flow_pages_allocate(FLOW_PORT_TABLE_SIZE);
+	table->entries = pages_allocate(FLOW_PORT_TABLE_SIZE);
 	if (table->entries == NULL) {
 		return NULL;
 	}

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "pages.h"
+#include "base/pages.h"
 
 uint64_t flow_ledger_memory(uint64_t tuples)
 {
@@ -16,11 +16,11 @@ int flow_ledger_create(struct flow_ledger *ledger, uint32_t tuples, struct error
 
 	memset(ledger, 0, sizeof(*ledger));
 	ledger->tuples = tuples;
-	ledger->sent = flow_pages_allocate(tuples * sizeof(*ledger->sent));
+	ledger->sent = pages_allocate(tuples * sizeof(*ledger->sent));
 	if (ledger->sent == NULL) {
 		goto no_memory;
 	}
-	ledger->answered = flow_pages_allocate(tuples * sizeof(*ledger->answered));
+	ledger->answered = pages_allocate(tuples * sizeof(*ledger->answered));
 	if (ledger->answered == NULL) {
 		goto no_memory;
 	}
@@ -36,7 +36,7 @@ no_memory:
 
 void flow_ledger_free(struct flow_ledger *ledger)
 {
-	flow_pages_free(ledger->answered, ledger->tuples * sizeof(*ledger->answered));
-	flow_pages_free(ledger->sent, ledger->tuples * sizeof(*ledger->sent));
+	pages_free(ledger->answered, ledger->tuples * sizeof(*ledger->answered));
+	pages_free(ledger->sent, ledger->tuples * sizeof(*ledger->sent));
 	memset(ledger, 0, sizeof(*ledger));
 }

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "pages.h"
+#include "base/pages.h"
 
 static const struct flow_picker_operations *const operations[FLOW_POLICY_COUNT] = {
         [FLOW_POLICY_SEQUENTIAL] = &flow_sequential_operations,
@@ -54,7 +54,7 @@ int flow_picker_create(struct flow_picker **out, const struct flow_policy_option
 	picker->start = start;
 	picker->array_bytes = array_bytes(policy, count);
 	if (picker->array_bytes > 0) {
-		picker->array = flow_pages_allocate(picker->array_bytes);
+		picker->array = pages_allocate(picker->array_bytes);
 		if (picker->array == NULL) {
 			goto no_memory;
 		}
@@ -75,7 +75,7 @@ no_memory:
 void flow_picker_free(struct flow_picker *picker)
 {
 	if (picker != NULL) {
-		flow_pages_free(picker->array, picker->array_bytes);
+		pages_free(picker->array, picker->array_bytes);
 		free(picker);
 	}
 }

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "blocks.h"
-#include "pages.h"
 
 static uint64_t cohort_addresses(const struct flow_cohort_options *options)
 {
@@ -341,8 +341,8 @@ static int allocate(struct flow_space *space, const struct flow_cohort_options *
 			space->address6_count += cohort->address_count;
 		}
 	}
-	space->tuples = flow_pages_allocate(space->tuple_count * sizeof(*space->tuples));
-	space->addresses6 = flow_pages_allocate(space->address6_count * sizeof(*space->addresses6));
+	space->tuples = pages_allocate(space->tuple_count * sizeof(*space->tuples));
+	space->addresses6 = pages_allocate(space->address6_count * sizeof(*space->addresses6));
 	if (space->tuples == NULL || space->addresses6 == NULL) {
 		goto no_memory;
 	}
@@ -399,14 +399,14 @@ void flow_space_free(struct flow_space *space)
 		return;
 	}
 	for (unsigned i = 0; i < space->table_count; i++) {
-		flow_pages_free(space->tables[i].entries, FLOW_PORT_TABLE_SIZE);
+		pages_free(space->tables[i].entries, FLOW_PORT_TABLE_SIZE);
 	}
 	free(space->tables);
 	free(space->members);
 	free(space->blocks6);
 	free(space->blocks4);
-	flow_pages_free(space->addresses6, space->address6_count * sizeof(*space->addresses6));
-	flow_pages_free(space->tuples, space->tuple_count * sizeof(*space->tuples));
+	pages_free(space->addresses6, space->address6_count * sizeof(*space->addresses6));
+	pages_free(space->tuples, space->tuple_count * sizeof(*space->tuples));
 	free(space->firsts);
 	for (unsigned i = 0; space->cohorts != NULL && i < space->cohort_count; i++) {
 		free(space->cohorts[i].addresses4);

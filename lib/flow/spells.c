@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "pages.h"
+#include "base/pages.h"
 
 // Room for two spells a tuple, and for chance losses of small spaces.
 #define SPELLS_EACH  2
@@ -27,7 +27,7 @@ int flow_spells_create(struct flow_spells *spells, uint32_t tuples, struct error
 
 	memset(spells, 0, sizeof(*spells));
 	spells->capacity = capacity_for(tuples);
-	spells->log = flow_pages_allocate(flow_spells_memory(tuples));
+	spells->log = pages_allocate(flow_spells_memory(tuples));
 	if (spells->log != NULL) {
 		return 0;
 	}
@@ -37,7 +37,7 @@ int flow_spells_create(struct flow_spells *spells, uint32_t tuples, struct error
 
 void flow_spells_free(struct flow_spells *spells)
 {
-	flow_pages_free(spells->log, (uint64_t)spells->capacity * sizeof(*spells->log));
+	pages_free(spells->log, (uint64_t)spells->capacity * sizeof(*spells->log));
 	memset(spells, 0, sizeof(*spells));
 }
 

@@ -4,13 +4,17 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/fixed.h"
+#include "base/pages.h"
 #include "past.h"
 
 // Every run passes the wrap of sequences early, as Linux's jiffies do.
 #define FIRST_SEQUENCE (UINT32_MAX - 4095)
+
+// The head steps over so many queries at once, and over no more than such a part of the log.
+#define HEAD_BEHIND 256
+#define HEAD_SHARE  256
 
 // At low rates memory is no concern, and late replies are told apart for longer.
 #define CAPACITY_LEAST 65536
@@ -47,22 +51,6 @@ uint64_t match_table_memory(uint64_t tuples, uint32_t depth, uint32_t capacity, 
 {
 	return tuples * depth * (sizeof(uint32_t) + (remember ? sizeof(struct match_past) : 0)) +
 	       (uint64_t)capacity * sizeof(struct match_entry);
-}
-
-static void *map_zeroed(size_t size)
-{
-	void *memory =
-	        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (memory == MAP_FAILED) {
-		return NULL;
-	}
-	// A random tuple costs one TLB miss a page: with 2 MiB pages the index's translations fit the TLB.
-	(void)madvise(memory, size, MADV_HUGEPAGE);
-#ifdef MADV_POPULATE_WRITE
-	(void)madvise(memory, size, MADV_POPULATE_WRITE); // now, so that the data path never faults
-#endif
-	return memory;
 }
 
 static int error_no_memory(struct error *error, uint32_t tuples, uint32_t depth)
@@ -102,9 +90,10 @@ int match_table_init(struct match_table *table, uint32_t first, uint32_t count, 
 	table->tuple_count = count;
 	table->depth_shift = fixed_log2(depth);
 	table->log_mask = capacity - 1;
+	table->head_behind = capacity / HEAD_SHARE < HEAD_BEHIND ? capacity / HEAD_SHARE : HEAD_BEHIND;
 	table->timeout = timeout;
-	table->log = (struct match_entry *)map_zeroed((size_t)capacity * sizeof(*table->log));
-	table->index = (_Atomic uint32_t *)map_zeroed(table->place_count * sizeof(*table->index));
+	table->log = (struct match_entry *)pages_allocate((uint64_t)capacity * sizeof(*table->log));
+	table->index = (_Atomic uint32_t *)pages_allocate(table->place_count * sizeof(*table->index));
 	if (table->log == NULL || table->index == NULL) {
 		match_table_release(table);
 		return error_no_memory(error, count, depth);
@@ -122,24 +111,17 @@ int match_table_init(struct match_table *table, uint32_t first, uint32_t count, 
 
 int match_table_remember(struct match_table *table, struct error *error)
 {
-	table->past = (struct match_past *)map_zeroed(table->place_count * sizeof(*table->past));
+	table->past = (struct match_past *)pages_allocate(table->place_count * sizeof(*table->past));
 	return table->past != NULL
 	               ? 0
 	               : error_no_memory(error, table->tuple_count, UINT32_C(1) << table->depth_shift);
 }
 
-static void unmap(void *memory, size_t size)
-{
-	if (memory != NULL) {
-		munmap(memory, size);
-	}
-}
-
 void match_table_release(struct match_table *table)
 {
-	unmap(table->log, ((size_t)table->log_mask + 1) * sizeof(*table->log));
-	unmap((void *)(uintptr_t)table->index, table->place_count * sizeof(*table->index));
-	unmap(table->past, table->place_count * sizeof(*table->past));
+	pages_free(table->log, ((uint64_t)table->log_mask + 1) * sizeof(*table->log));
+	pages_free((void *)(uintptr_t)table->index, table->place_count * sizeof(*table->index));
+	pages_free(table->past, table->place_count * sizeof(*table->past));
 	table->log = NULL;
 	table->index = NULL;
 	table->past = NULL;
