@@ -205,6 +205,12 @@ static void head_advance(struct match_table *table, uint32_t head)
 	}
 }
 
+// What ended before it could expire is stepped over some hundred at a time: TX needs the room no sooner.
+static inline bool is_idle(const struct match_table *table, uint32_t head, ns_t now)
+{
+	return now < table->none_due && table->published_seen - head < table->head_behind;
+}
+
 unsigned match_expire(struct match_table *table, ns_t now, struct match_query *lost, unsigned max)
 {
 	uint32_t head = atomic_load_explicit(&table->head, memory_order_relaxed);
@@ -212,8 +218,15 @@ unsigned match_expire(struct match_table *table, ns_t now, struct match_query *l
 	unsigned count = 0;
 	struct seen seen;
 
-	while (count < max && oldest_in_flight(table, &head, &entry, &seen.word) &&
-	       word_age(seen.word, now) >= table->timeout) {
+	if (is_idle(table, head, now)) {
+		return 0;
+	}
+	table->none_due = 0;
+	while (count < max && oldest_in_flight(table, &head, &entry, &seen.word)) {
+		if (word_age(seen.word, now) < table->timeout) {
+			table->none_due = word_sent_at(seen.word, now) + table->timeout;
+			break;
+		}
 		seen.tuple = atomic_load_explicit(&entry->tuple, memory_order_relaxed);
 		seen.question = atomic_load_explicit(&entry->question, memory_order_relaxed);
 		query_from(&lost[count++], seen.tuple, seen.word, seen.question, now);

@@ -73,6 +73,7 @@ struct match_table {
 	struct match_past *past; ///< RX's memory for match_predecessor(); NULL: none
 	uint64_t place_count;    ///< of the index
 	uint32_t log_mask;
+	uint32_t head_behind; ///< queries that have ended and that the head need not have stepped over yet
 	uint32_t first_tuple;
 	uint32_t tuple_count;
 	uint32_t depth_shift;
@@ -88,6 +89,7 @@ struct match_table {
 	// RX writes (release), TX reads (acquire).
 	_Atomic uint32_t head __attribute__((aligned(64))); ///< the oldest query that may still be in flight
 	uint32_t published_seen; ///< RX only: the last `published` that it looked up
+	ns_t none_due;           ///< RX only: before this time nothing expires
 };
 
 /** What is known of a query when it ends. */
