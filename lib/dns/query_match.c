@@ -1,3 +1,4 @@
+#include "base/octets.h"
 #include "dns/label.h"
 #include "dns/query.h"
 
@@ -12,9 +13,6 @@ static uint8_t fold_case(uint8_t c)
 // octets.
 static bool names_equal(const uint8_t *a, const uint8_t *b, size_t length)
 {
-	if (memcmp(a, b, length) == 0) {
-		return true; // nearly always: servers copy the question
-	}
 	for (size_t i = 0; i < length; i++) {
 		if (fold_case(a[i]) != fold_case(b[i])) {
 			return false;
@@ -26,7 +24,9 @@ static bool names_equal(const uint8_t *a, const uint8_t *b, size_t length)
 // Type and class are numbers: TYPE65 is not TYPE97.
 static bool questions_equal(const uint8_t *a, const uint8_t *b, size_t length)
 {
-	return memcmp(a + length - 4, b + length - 4, 4) == 0 && names_equal(a, b, length - 4);
+	// Nearly always the same octets: servers copy the question.
+	return octets_equal(a, b, length) ||
+	       (memcmp(a + length - 4, b + length - 4, 4) == 0 && names_equal(a, b, length - 4));
 }
 
 bool dns_question_matches(const struct dns_query_set *set, uint32_t question, const uint8_t *reply_question,
@@ -47,7 +47,8 @@ bool dns_question_matches(const struct dns_query_set *set, uint32_t question, co
 	label_at = set->label_offset - (size_t)DNS_HEADER_SIZE;
 	label_end = label_at + set->label_length;
 	dns_label_write(set, question, label);
-	return memcmp(asked, reply_question, label_at) == 0 && // the label's length octet
-	       names_equal(label, reply_question + label_at, set->label_length) &&
+	return octets_equal(asked, reply_question, label_at) && // the label's length octet
+	       (octets_equal(label, reply_question + label_at, set->label_length) ||
+	        names_equal(label, reply_question + label_at, set->label_length)) &&
 	       questions_equal(asked + label_end, reply_question + label_end, length - label_end);
 }

@@ -2,6 +2,9 @@
 
 #include "message.h"
 
+#define DNS_RECORD_FIXED     10 ///< type, class, TTL and length, behind the owner
+#define DNS_EDNS_OPTION_HEAD 4  ///< code and length
+
 static inline uint16_t word_at(const uint8_t *at)
 {
 	return (uint16_t)(at[0] << 8 | at[1]);
@@ -9,19 +12,25 @@ static inline uint16_t word_at(const uint8_t *at)
 
 static bool find_nsid(const uint8_t *data, uint16_t length, struct dns_reply *out)
 {
-	struct cursor cursor = cursor_reader(data, length);
+	const uint8_t *end = data + length;
 
-	while (cursor_left(&cursor) > 0) {
-		uint16_t code = cursor_u16(&cursor);
-		uint16_t size = cursor_u16(&cursor);
-		const uint8_t *value = cursor_take(&cursor, size);
+	while (data != end) {
+		uint16_t size;
 
-		if (value != NULL && code == DNS_EDNS_NSID && out->nsid == NULL) {
-			out->nsid = value;
+		if (end - data < DNS_EDNS_OPTION_HEAD) {
+			return false;
+		}
+		size = word_at(data + 2);
+		if (size > end - data - DNS_EDNS_OPTION_HEAD) {
+			return false;
+		}
+		if (word_at(data) == DNS_EDNS_NSID && out->nsid == NULL) {
+			out->nsid = data + DNS_EDNS_OPTION_HEAD;
 			out->nsid_length = size;
 		}
+		data += DNS_EDNS_OPTION_HEAD + size;
 	}
-	return !cursor.failed;
+	return true;
 }
 
 // The usual end of a message: an OPT record as its only record, with the octets that are left. False leaves
@@ -40,38 +49,85 @@ static bool take_lone_opt(struct cursor *cursor, bool want_nsid, struct dns_repl
 	return true;
 }
 
+// What matters of a record.
+struct record {
+	bool root; // its owner is the root
+	uint16_t type, length;
+	uint32_t ttl;
+	const uint8_t *data;
+};
+
+// A record as nearly all are: its owner a pointer to a name before it or the root, and whole. False leaves
+// it, and the cursor, to the long way, which finds out what else it is.
+static inline bool take_usual_record(struct cursor *cursor, struct record *record)
+{
+	const uint8_t *at = cursor->data + cursor->position;
+	size_t left = cursor_left(cursor), owner = 1;
+
+	if (left < 2 + DNS_RECORD_FIXED) {
+		return false;
+	}
+	if (at[0] >= 0xc0) {
+		size_t target = (size_t)(at[0] & 0x3f) << 8 | at[1];
+
+		if (target < DNS_HEADER_SIZE || target >= cursor->position) {
+			return false;
+		}
+		owner = 2;
+	} else if (at[0] != 0) {
+		return false;
+	}
+	record->root = owner == 1;
+	at += owner;
+	record->type = word_at(at);
+	record->ttl = (uint32_t)word_at(at + 4) << 16 | word_at(at + 6);
+	record->length = word_at(at + 8);
+	record->data = at + DNS_RECORD_FIXED;
+	if (record->length > left - owner - DNS_RECORD_FIXED) {
+		return false;
+	}
+	cursor->position += owner + DNS_RECORD_FIXED + record->length;
+	return true;
+}
+
+static bool take_record(struct cursor *cursor, struct record *record)
+{
+	size_t start = cursor->position;
+
+	if (take_usual_record(cursor, record)) {
+		return true;
+	}
+	if (!dns_owner_take(cursor)) {
+		return false;
+	}
+	record->root = cursor->position - start == 1;
+	record->type = cursor_u16(cursor);
+	cursor_u16(cursor); // class
+	record->ttl = cursor_u32(cursor);
+	record->length = cursor_u16(cursor);
+	record->data = cursor_take(cursor, record->length);
+	return record->data != NULL;
+}
+
 // One record of the additional section, or (`additional` false) one to step over. Returns false when it is
 // broken.
 static bool walk_record(struct cursor *cursor, bool additional, bool want_nsid, bool *seen_opt,
                         struct dns_reply *out)
 {
-	size_t start = cursor->position;
-	bool root;
-	uint16_t type, length;
-	uint32_t ttl;
-	const uint8_t *data;
+	struct record record;
 
-	if (!dns_owner_take(cursor)) {
+	if (!take_record(cursor, &record)) {
 		return false;
 	}
-	root = cursor->position - start == 1;
-	type = cursor_u16(cursor);
-	cursor_u16(cursor); // class
-	ttl = cursor_u32(cursor);
-	length = cursor_u16(cursor);
-	data = cursor_take(cursor, length);
-	if (data == NULL) {
-		return false;
-	}
-	if (!additional || type != DNS_TYPE_OPT) {
+	if (!additional || record.type != DNS_TYPE_OPT) {
 		return true;
 	}
-	if (*seen_opt || !root) {
+	if (*seen_opt || !record.root) {
 		return false;
 	}
 	*seen_opt = true;
-	out->rcode = (uint16_t)((ttl >> 24) << 4 | (out->flags & DNS_MASK_RCODE));
-	return !want_nsid || find_nsid(data, length, out);
+	out->rcode = (uint16_t)((record.ttl >> 24) << 4 | (out->flags & DNS_MASK_RCODE));
+	return !want_nsid || find_nsid(record.data, record.length, out);
 }
 
 static bool walk_records(struct cursor *cursor, bool want_nsid, struct dns_reply *out)

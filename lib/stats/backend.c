@@ -14,21 +14,17 @@ _Static_assert(STATS_BACKEND_INDEX >= 4 * STATS_BACKENDS, "a search ends soon");
 
 static uint64_t name_hash(const uint8_t *name, size_t length, bool by_address)
 {
-	uint64_t hash = random_mix(length << 1 | by_address);
+	uint64_t hash = random_mix(length << 1 | by_address), word = 0;
 
-	for (; length >= 8; name += 8, length -= 8) {
-		uint64_t word;
-
-		memcpy(&word, name, 8);
+	for (; length > sizeof(word); name += sizeof(word), length -= sizeof(word)) {
+		memcpy(&word, name, sizeof(word));
 		hash = random_mix(hash ^ word);
 	}
-	if (length > 0) {
-		uint64_t word = 0;
-
-		memcpy(&word, name, length);
-		hash = random_mix(hash ^ word);
+	word = 0;
+	for (size_t i = 0; i < length; i++) {
+		word |= (uint64_t)name[i] << (8 * i);
 	}
-	return hash;
+	return random_mix(hash ^ word);
 }
 
 static void name_write(char *text, const uint8_t *name, size_t length, bool by_address)

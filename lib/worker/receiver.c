@@ -419,6 +419,16 @@ static unsigned settle_burst(struct worker_receiver *receiver, const struct arri
 	return done_count;
 }
 
+// A reply alone, as at low rates and in virtual time, needs no gathering by pool.
+static void free_done(struct rte_mbuf **done, unsigned count)
+{
+	if (count == 1) {
+		rte_pktmbuf_free(done[0]);
+	} else {
+		rte_pktmbuf_free_bulk(done, count);
+	}
+}
+
 static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received,
                          ns_t now)
 {
@@ -450,7 +460,7 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 		receiver_dispatch(receiver, away, away_count, now);
 	}
 	done_count = settle_burst(receiver, arrivals, known, done, done_count);
-	rte_pktmbuf_free_bulk(done, done_count);
+	free_done(done, done_count);
 	receiver->stats->counters[STATS_RECEIVED] += received;
 	receiver->stats->counters[STATS_RECEIVED_BYTES] += bytes;
 }
@@ -487,7 +497,7 @@ static void handle_handed(struct worker_receiver *receiver, const struct worker_
 		}
 	}
 	done_count = settle_burst(receiver, arrivals, known, done, done_count);
-	rte_pktmbuf_free_bulk(done, done_count);
+	free_done(done, done_count);
 }
 
 unsigned worker_receiver_take(struct worker_receiver *receiver, bool *more)
