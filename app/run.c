@@ -100,29 +100,86 @@ static ns_t earlier(ns_t a, ns_t b)
 }
 
 // When each has something to do next, as far as it knows: at a moment of virtual time only those step whose
-// time it is, and those to whom somebody handed something.
+// time it is, and those to whom somebody handed something. Looked up anew for those alone who did something,
+// since at a high rate most moments are one query's arrival or one reply's.
 struct agenda {
-	ns_t senders, director, receiver, main;
+	ns_t senders, director, main;
+	ns_t receiver;  // not before this time; until the end of the sending it may be too early, never too
+	                // late
 	uint64_t taken; // frames of the director's that the receivers have looked for
+	bool sent;      // at this moment a sender had its turn
+	bool received;  // or a receiver, who may let a sender go on
 };
+
+static ns_t senders_next(const struct worker_team *team, ns_t now)
+{
+	ns_t next = NS_NEVER;
+
+	for (unsigned i = 0; i < team->sender_count; i++) {
+		next = earlier(next, worker_sender_next(&team->senders[i], now));
+	}
+	return next;
+}
+
+// Whether a reply may let one go on.
+static bool senders_wait(const struct worker_team *team)
+{
+	bool wait = false;
+
+	for (unsigned i = 0; i < team->sender_count; i++) {
+		wait = wait || worker_sender_waits(&team->senders[i]);
+	}
+	return wait;
+}
+
+static ns_t main_next(const struct events *events, const struct output *output)
+{
+	return earlier(events_next(events), earlier(output_next(output), judge_next(&output->judge)));
+}
+
+// A query that was answered leaves the time of its expiry behind, at which a receiver looks for nothing: that
+// costs less than to look for the oldest in flight after each reply. In the drain, which ends with the last
+// query in flight, no moment may be made up.
+static void agenda_receiver(struct agenda *agenda, struct session *session, bool draining, ns_t now)
+{
+	if (draining || agenda->receiver <= now || (agenda->receiver == NS_NEVER && agenda->sent)) {
+		agenda->receiver = worker_team_next_expiry(session->team, now);
+	}
+}
 
 static ns_t agenda_fill(struct agenda *agenda, struct session *session, const struct events *events,
                         const struct output *output, const struct run_result *result, ns_t now)
 {
-	agenda->receiver = worker_team_next_expiry(session->team, now);
+	agenda_receiver(agenda, session, result->stopped != 0, now);
 	agenda->director = director_next(session->director);
-	agenda->senders = NS_NEVER;
-	for (unsigned i = 0; i < session->team->sender_count; i++) {
-		agenda->senders =
-		        earlier(agenda->senders, worker_sender_next(&session->team->senders[i], now));
+	if (agenda->sent || (agenda->received && senders_wait(session->team))) {
+		agenda->senders = senders_next(session->team, now);
 	}
-	agenda->main = earlier(events_next(events), earlier(output_next(output), judge_next(&output->judge)));
 	if (result->stopped != 0) {
-		agenda->main = earlier(agenda->main, result->stopped + session->plan->load.drain);
-	} else if (worker_team_is_done(session->team)) {
+		agenda->main =
+		        earlier(main_next(events, output), result->stopped + session->plan->load.drain);
+	} else if (agenda->sent && worker_team_is_done(session->team)) {
 		agenda->main = now; // the main lcore has not seen it yet, and nothing else may ever be due
+	} else if (agenda->main <= now) {
+		agenda->main = main_next(events, output);
 	}
 	return earlier(earlier(agenda->senders, agenda->director), earlier(agenda->receiver, agenda->main));
+}
+
+// The senders whose time it is, or whom others woke, have their turn. Returns how many queries left.
+static unsigned step_senders(struct worker_team *team, struct agenda *agenda, bool first, ns_t now)
+{
+	unsigned sent = 0;
+
+	for (unsigned i = 0; i < team->sender_count; i++) {
+		struct worker_sender *sender = &team->senders[i];
+
+		if (first || worker_sender_has_work(sender, now)) {
+			sent += worker_sender_step(sender, now);
+			agenda->sent = true;
+		}
+	}
+	return sent;
 }
 
 // One moment of virtual time: until nobody has anything left to do at `now`.
@@ -131,25 +188,21 @@ static void settle(struct session *session, struct events_seat *seat, struct age
 	bool sending = agenda->senders <= now, passing = agenda->director <= now,
 	     receiving = agenda->receiver <= now, first = sending;
 
+	agenda->sent = agenda->received = false;
 	while (sending || passing || receiving) {
-		unsigned sent = 0, passed = 0, received = 0;
+		unsigned sent = sending ? step_senders(session->team, agenda, first, now) : 0;
+		unsigned passed = 0, received = 0;
 
-		for (unsigned i = 0; sending && i < session->team->sender_count; i++) {
-			struct worker_sender *sender = &session->team->senders[i];
-
-			if (first || worker_sender_has_work(sender, now)) {
-				sent += worker_sender_step(sender, now);
-			}
-		}
 		if (passing || sent > 0) {
 			passed = events_seat_step(seat, now);
 		}
 		if (receiving || (passed > 0 && director_transmitted(session->director) != agenda->taken)) {
 			agenda->taken = director_transmitted(session->director);
 			received = worker_team_receive(session->team, now);
+			agenda->received = true;
 		}
 		// What ended lets a window's sender go on; what was asked by ARP it answers.
-		sending = sent > 0 || received > 0;
+		sending = sent > 0 || (received > 0 && senders_wait(session->team));
 		first = false;
 		// Less than a burst: that was all.
 		passing = passed >= DIRECTOR_BURST;

@@ -247,6 +247,7 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	        .receive_queues = (uint16_t)pools_receive_queues(plan),
 	        .dispatch_size = plan->port.ring_size,
 	        .verify = verify_from(session),
+	        .mark_checksums = model_is_embedded(plan) && plan->port.verify == PLAN_VERIFY_AUTO,
 	        .checksum_flags = session->port.rx_offloads != 0
 	                                  ? RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_IP_CKSUM_MASK
 	                                  : 0,

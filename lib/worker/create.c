@@ -66,6 +66,8 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 	sender->number = number;
 	sender->port = options->port;
 	sender->queue = (uint16_t)(options->first_queue + number);
+	sender->marks =
+	        options->mark_checksums ? RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0;
 	sender->pool = options->pools[number];
 	sender->space = team->space;
 	sender->queries = options->queries;

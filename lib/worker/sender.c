@@ -305,8 +305,7 @@ ns_t worker_sender_next(const struct worker_sender *sender, ns_t now)
 
 bool worker_sender_has_work(const struct worker_sender *sender, ns_t now)
 {
-	return sender->blocked || sender->window > 0 || sender->sent >= sender->query_limit ||
-	       (sender->control != NULL && !rte_ring_empty(sender->control)) ||
+	return worker_sender_waits(sender) || sender->sent >= sender->query_limit ||
 	       worker_sender_next(sender, now) <= now;
 }
 

@@ -24,7 +24,7 @@ static void stamp(struct worker_sender *sender, unsigned count)
 
 	for (unsigned i = 0; i < count; i++) {
 		struct worker_pending *pending = &sender->pending[i];
-		uint8_t *bytes = frame_prepare(sender->frames[i], length, 0);
+		uint8_t *bytes = frame_prepare(sender->frames[i], length, sender->marks);
 		uint32_t address;
 		uint16_t port;
 
@@ -40,6 +40,7 @@ static void craft(struct worker_sender *sender, unsigned count)
 {
 	const struct packet_header header = *sender->header;
 	bool resident = sender->resident;
+	uint64_t marks = sender->marks;
 
 	for (unsigned i = 0; i < count; i++) {
 		struct worker_pending *pending = &sender->pending[i];
@@ -49,7 +50,7 @@ static void craft(struct worker_sender *sender, unsigned count)
 
 		pending->length =
 		        worker_craft(bytes, &header, sender->space, sender->queries, &query, resident);
-		frame_prepare(frame, pending->length, header.offload.flags);
+		frame_prepare(frame, pending->length, header.offload.flags | marks);
 		if (header.offload.flags != 0) {
 			frame->l2_len = header.offload.l2_length;
 			frame->l3_len = header.offload.l3_length;

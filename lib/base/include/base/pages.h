@@ -1,6 +1,6 @@
 #pragma once
-// Large zeroed arrays straight from the kernel, of huge pages where it gives them: what is read at random over
-// megabytes else misses the TLB each time. Whoever allocates owns; any thread.
+// Large zeroed arrays straight from the kernel, of huge pages where it gives them: what is read at random
+// over megabytes else misses the TLB each time. Whoever allocates owns; any thread.
 
 #include <stdint.h>
 

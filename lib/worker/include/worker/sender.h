@@ -62,6 +62,7 @@ struct worker_sender {
 	bool resident;   ///< the pool's frames hold header and payload already: only what varies is written
 	uint32_t stamped_length; ///< resident, and this long, and written by `stamp` alone; 0: not so
 	struct packet_stamp stamp;
+	uint64_t marks; ///< flags of all frames: to whoever gets the buffers themselves
 	struct rte_mempool *pool;
 	struct rte_ring
 	        *control; ///< frames that the receiver wants sent (ARP, ND, echo); NULL: another sender's job
@@ -116,6 +117,14 @@ unsigned worker_sender_step(struct worker_sender *sender, ns_t now);
 /** When worker_sender_step() has something to do next, as far as the sender knows; NS_NEVER when only a reply
  * can tell. */
 ns_t worker_sender_next(const struct worker_sender *sender, ns_t now);
+
+/** Whether worker_sender_step() may have something to do because of what the receiver did: a reply ends what
+ * it waits for, a request is to be answered. */
+static inline bool worker_sender_waits(const struct worker_sender *sender)
+{
+	return sender->blocked || sender->window > 0 ||
+	       (sender->control != NULL && !rte_ring_empty(sender->control));
+}
 
 /** Whether worker_sender_step() may have something to do at `now` after others did what they had to: a place
  * may be free again, a request be answered. */

@@ -39,6 +39,8 @@ struct worker_team_options {
 	uint16_t receive_queues; ///< shared out among the receivers; some may have none
 	unsigned dispatch_size;  ///< frames on their way from one receiver to another, at most
 	enum worker_verify verify;
+	bool mark_checksums; ///< whoever gets the frames' own buffers may believe their checksums: a model's
+	                     ///< ring
 	uint64_t checksum_flags;          ///< see struct worker_receiver
 	struct rte_mempool *const *pools; ///< one a sender, its own
 	struct rte_mempool *control_pool;
