@@ -36,7 +36,9 @@ static inline uint16_t dns_question_measure(const uint8_t *at, size_t left)
 {
 	size_t length = 0;
 
-	while (length < left && length < DNS_NAME_SIZE_MAX) {
+	size_t most = left < DNS_NAME_SIZE_MAX ? left : DNS_NAME_SIZE_MAX;
+
+	while (length < most) {
 		uint8_t label = at[length++];
 
 		if (label > DNS_LABEL_SIZE_MAX) {

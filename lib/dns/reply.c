@@ -151,14 +151,13 @@ static bool walk_records(struct cursor *cursor, bool want_nsid, struct dns_reply
 enum dns_reply_status dns_reply_parse(const uint8_t *message, size_t length, bool want_nsid,
                                       struct dns_reply *out)
 {
-	struct cursor cursor = cursor_reader(message, length);
+	struct cursor cursor = {.data = message, .size = length, .position = DNS_HEADER_SIZE};
 	uint16_t questions;
 
-	memset(out, 0, sizeof(*out));
+	*out = (struct dns_reply){0};
 	if (length < DNS_HEADER_SIZE) {
 		return DNS_REPLY_SHORT;
 	}
-	cursor.position = DNS_HEADER_SIZE;
 	out->id = word_at(message);
 	out->flags = word_at(message + 2);
 	questions = word_at(message + 4);
@@ -175,11 +174,13 @@ enum dns_reply_status dns_reply_parse(const uint8_t *message, size_t length, boo
 		return DNS_REPLY_MALFORMED;
 	}
 	if (questions == 1) {
-		out->question_length = dns_question_take(&cursor);
+		out->question_length =
+		        dns_question_measure(message + DNS_HEADER_SIZE, length - DNS_HEADER_SIZE);
 		if (out->question_length == 0) {
 			return DNS_REPLY_MALFORMED;
 		}
 		out->question = message + DNS_HEADER_SIZE;
+		cursor.position += out->question_length;
 	}
 	if (out->additional > 0 && (want_nsid || out->answers == 0) &&
 	    !walk_records(&cursor, want_nsid, out)) {

@@ -233,22 +233,25 @@ static bool parse_plain_udp(const uint8_t *frame, size_t length, struct packet_v
 	if (total > length - ETHERNET_LENGTH || datagram < UDP_LENGTH || datagram + IPV4_LENGTH > total) {
 		return false;
 	}
-	*out = (struct packet_view){.kind = PACKET_UDP,
-	                            .family = ADDRESS_IPV4,
-	                            .protocol = PROTOCOL_UDP,
-	                            .hop_limit = ip[8],
-	                            .vlan = PACKET_VLAN_NONE,
-	                            .source_port = packet_read16(udp),
-	                            .destination_port = packet_read16(udp + 2),
-	                            .payload_length = (uint16_t)(datagram - UDP_LENGTH),
-	                            .network_length = IPV4_LENGTH,
-	                            .transport_length = datagram,
-	                            .frame = frame,
-	                            .network = ip,
-	                            .source = ip + 12,
-	                            .destination = ip + 16,
-	                            .transport = udp,
-	                            .payload = udp + UDP_LENGTH};
+	// Field by field: the union belongs to other kinds, and to clear it would cost as much as all the
+	// rest.
+	out->kind = PACKET_UDP;
+	out->reason = PACKET_WELL_FORMED;
+	out->family = ADDRESS_IPV4;
+	out->protocol = PROTOCOL_UDP;
+	out->hop_limit = ip[8];
+	out->vlan = PACKET_VLAN_NONE;
+	out->source_port = packet_read16(udp);
+	out->destination_port = packet_read16(udp + 2);
+	out->payload_length = (uint16_t)(datagram - UDP_LENGTH);
+	out->network_length = IPV4_LENGTH;
+	out->transport_length = datagram;
+	out->frame = frame;
+	out->network = ip;
+	out->source = ip + 12;
+	out->destination = ip + 16;
+	out->transport = udp;
+	out->payload = udp + UDP_LENGTH;
 	return true;
 }
 

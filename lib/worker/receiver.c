@@ -4,6 +4,7 @@
 #include <rte_ring_elem.h>
 #include <string.h>
 
+#include "base/octets.h"
 #include "neighbour.h"
 #include "receiving.h"
 
@@ -87,7 +88,7 @@ static bool is_service(const struct worker_receiver *receiver, uint8_t family, c
                        uint16_t port)
 {
 	return family == receiver->service.family && port == receiver->service_port &&
-	       memcmp(address, receiver->service.bytes, address_length(family)) == 0;
+	       octets_equal(address, receiver->service.bytes, address_length(family));
 }
 
 // A datagram to a tuple of this receiver's: parse its DNS message. False when that ends it.

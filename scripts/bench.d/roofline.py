@@ -35,7 +35,7 @@ def roofline(bench):
         "roofline-send": ("a query, random, 28,232 tuples", "sent", count(
             bench, "bench_generate", "worker_sender_step", "policy=random", "seconds=0.3", "warm=0.1", "turns=1", "size_rate=1e6")),
         "roofline-receive": ("a reply, random, 2^16 in flight", "answered", count(
-            bench, "bench_receive", "worker_receiver_step", "order=random", "in_flight_log2=16", "rounds=1")),
+            bench, "bench_receive", "worker_receiver_handle", "order=random", "in_flight_log2=16", "rounds=1")),
     }
     for name, (title, unit, (line, functions)) in subjects.items():
         total = sum(functions.values())

@@ -113,7 +113,8 @@ struct packet_view {
 
 /**
  * Parse one Ethernet frame, at most one 802.1Q tag, ARP, IPv4 with options, IPv6 with hop-by-hop options,
- * routing, destination options and an atomic fragment header. Fills `out` whatever the outcome. Checksums are
+ * routing, destination options and an atomic fragment header. Fills `out` whatever the outcome, of
+ * the union what belongs to the kind. Checksums are
  * not looked at: packet_checksum_verify() is for ports that don't. Returns out->kind.
  */
 enum packet_kind packet_parse(const uint8_t *frame, size_t length, struct packet_view *out);
