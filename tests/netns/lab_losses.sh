@@ -1,7 +1,7 @@
 #!/bin/bash
 # Staleflow sees on a real ip_vs what it is made to see: silence after a removal that ends T after a port's last use; a flush that
 # loses nothing but what was in flight, answered by the wrong source; endless loss at weight 0 with a dead pod; refusals by a closed
-# port. And the concentration of flows in a rolling update of two: half of them, then three quarters, on the model as well.
+# port; half of all lost by a dead server that is still listed. And the concentration of flows in a rolling update of two: half of them, then three quarters, on the model as well.
 . "$(dirname "$0")/_init.sh"
 need_ip_vs
 . "$top/tests/conformance/losses.bash"
@@ -87,9 +87,18 @@ assert_between 'closed: refused' 1000 1600 "$(result closed .totals.refused_port
 assert_match 'closed: verdict' '^refused: .* by ICMP' "$(result closed .verdict.text)"
 assert_between 'closed: lost with the server' 0 50 "$(result closed .totals.lost)"
 
+# --- a dead server that is still listed: new flows keep going there, so half of all is lost, whatever the age ---
+prepare_listed() {
+	"$lab" restore b2
+}
+lab_run listed random 1000 1000 10 lab.test "$(exec_event 3 "$lab pause b2")"
+assert_between 'listed: loss' 0.45 0.55 "$(loss_between listed.json 4 9)"
+assert_match 'listed: verdict' '^dead server still listed: ' "$(result listed .verdict.text)"
+
 # --- a rolling update of two: the flows of the first that goes move to the others, also to the next that goes ---
 prepare_rolled() {
 	local backend
+	"$lab" resume b2 || return
 	for backend in b3 b4; do
 		"$lab" start "$backend" || return
 		"$lab" remove "$backend" 2>/dev/null
