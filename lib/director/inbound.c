@@ -1,5 +1,4 @@
 // The way of a frame into the director: parsing, the IPVS model, the real servers.
-#include "dns/answer.h"
 #include "packet/neighbour.h"
 #include "packet/parse.h"
 #include "state.h"
@@ -54,15 +53,6 @@ static void hold_reply(struct director *director, ns_t at, const struct packet_v
                        uint16_t server)
 {
 	const struct backend *backend = &director->backends[director->backend_of[server]];
-	const struct dns_answer_options options = {
-	        .rcode = backend->options.rcode,
-	        .authoritative = true,
-	        .ttl = backend->options.ttl,
-	        .addresses = backend->options.answers,
-	        .address_count = backend->options.answer_count,
-	        .nsid = (const uint8_t *)backend->options.nsid,
-	        .nsid_length = (uint16_t)strlen(backend->options.nsid),
-	};
 	struct transit transit = {.kind = TRANSIT_REPLY,
 	                          .path = path_back(director, view),
 	                          .life = backend->life,
@@ -77,7 +67,7 @@ static void hold_reply(struct director *director, ns_t at, const struct packet_v
 	if (transit.mbuf == NULL) {
 		return;
 	}
-	length = dns_answer_write(view->payload, view->payload_length, &options,
+	length = dns_answer_write(view->payload, view->payload_length, &backend->answer,
 	                          rte_pktmbuf_mtod_offset(transit.mbuf, uint8_t *, header), room);
 	if (length < 0) {
 		rte_pktmbuf_free(transit.mbuf);
