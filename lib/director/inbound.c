@@ -8,44 +8,39 @@
 #include <string.h>
 
 // A frame in several segments is read into one buffer of this size.
-#define FRAME_MAX  2048
-#define UDP_LENGTH 8
-
-/** From the service that the query went to back to its client. */
-static struct frame_path path_back(const struct director *director, const struct packet_view *view)
-{
-	struct frame_path path = {
-	        .vlan = view->vlan,
-	        .source = packet_address(view, view->destination),
-	        .destination = packet_address(view, view->source),
-	        .source_port = view->destination_port,
-	        .destination_port = view->source_port,
-	};
-
-	memcpy(path.own_mac, director->options.mac, sizeof(path.own_mac));
-	memcpy(path.peer_mac, view->frame + 6, sizeof(path.peer_mac));
-	return path;
-}
+#define FRAME_MAX 2048
 
 /** Prepare an ICMP destination unreachable for `at`. */
 static void hold_unreachable(struct director *director, ns_t at, const struct packet_view *view,
                              uint16_t queue, uint16_t server, bool host)
 {
-	struct transit transit = {.kind = TRANSIT_ICMP,
-	                          .path = path_back(director, view),
-	                          .length = (uint16_t)frames_quote_length(view),
-	                          .server = server,
-	                          .backend = server != SERVER_NONE ? director->backend_of[server] : 0,
-	                          .queue = queue,
-	                          .host = host};
+	struct frame_layout layout = frames_layout(view);
+	size_t length = frames_quote_length(view);
+	struct rte_mbuf *mbuf = director_allocate(director);
+	struct transit *transit;
+	uint8_t *frame;
 
-	transit.mbuf = director_allocate(director);
-	if (transit.mbuf == NULL) {
+	if (mbuf == NULL) {
 		return;
 	}
-	memcpy(rte_pktmbuf_mtod_offset(transit.mbuf, uint8_t *, frames_icmp_header_length(&transit.path)),
-	       view->network, transit.length);
-	director_hold(director, at, &transit);
+	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	memcpy(frame + layout.header, view->network, length);
+	director_set_length(mbuf, frames_write_unreachable(frame, view, director->options.mac, host, length));
+	transit = director_hold(director, at, mbuf);
+	if (transit != NULL) {
+		*transit = (struct transit){
+		        .kind = TRANSIT_ICMP,
+		        .mbuf = mbuf,
+		        .length = (uint16_t)length,
+		        .server = server,
+		        .backend = server != SERVER_NONE ? director->backend_of[server] : 0,
+		        .queue = queue,
+		        .client_port = view->source_port,
+		        .service_port = view->destination_port,
+		        .layout = layout,
+		        .host = host,
+		};
+	}
 }
 
 /** Prepare a real server's reply for `at`. */
@@ -53,29 +48,41 @@ static void hold_reply(struct director *director, ns_t at, const struct packet_v
                        uint16_t server)
 {
 	const struct backend *backend = &director->backends[director->backend_of[server]];
-	struct transit transit = {.kind = TRANSIT_REPLY,
-	                          .path = path_back(director, view),
-	                          .life = backend->life,
-	                          .server = server,
-	                          .backend = director->backend_of[server],
-	                          .queue = queue};
-	size_t header = frames_udp_header_length(&transit.path);
-	size_t room = director->options.mtu - (size_t)(view->family == ADDRESS_IPV6 ? 40 : 20) - UDP_LENGTH;
+	struct frame_layout layout = frames_layout(view);
+	size_t room = director->options.mtu - FRAMES_TRANSPORT_LENGTH -
+	              (size_t)(view->family == ADDRESS_IPV6 ? FRAMES_IPV6_LENGTH : FRAMES_IPV4_LENGTH);
+	struct rte_mbuf *mbuf = director_allocate(director);
+	struct transit *transit;
+	uint8_t *frame;
 	int length;
 
-	transit.mbuf = director_allocate(director);
-	if (transit.mbuf == NULL) {
+	if (mbuf == NULL) {
 		return;
 	}
+	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	length = dns_answer_write(view->payload, view->payload_length, &backend->answer,
-	                          rte_pktmbuf_mtod_offset(transit.mbuf, uint8_t *, header), room);
+	                          frame + layout.header, room);
 	if (length < 0) {
-		rte_pktmbuf_free(transit.mbuf);
+		rte_pktmbuf_free(mbuf);
 		director_drop(director, DIRECTOR_DROP_BACKEND_QUERY);
 		return;
 	}
-	transit.length = (uint16_t)length;
-	director_hold(director, at, &transit);
+	director_set_length(mbuf, frames_write_reply(frame, view, director->options.mac, (size_t)length));
+	transit = director_hold(director, at, mbuf);
+	if (transit != NULL) {
+		*transit = (struct transit){
+		        .kind = TRANSIT_REPLY,
+		        .mbuf = mbuf,
+		        .life = backend->life,
+		        .length = (uint16_t)length,
+		        .server = server,
+		        .backend = director->backend_of[server],
+		        .queue = queue,
+		        .client_port = view->source_port,
+		        .service_port = view->destination_port,
+		        .layout = layout,
+		};
+	}
 }
 
 static void hand_to_backend(struct director *director, ns_t now, const struct packet_view *view,
@@ -142,8 +149,9 @@ void director_deliver(struct director *director, ns_t now, const struct packet_v
 static void bring_in(struct director *director, ns_t now, const struct packet_view *view, size_t length,
                      uint16_t queue)
 {
-	struct transit transit = {.kind = TRANSIT_QUERY, .length = (uint16_t)length, .queue = queue};
 	const struct director_faults *faults = &director->options.faults;
+	struct transit *transit;
+	struct rte_mbuf *mbuf;
 
 	director->counters.queries++;
 	if (director_happens(director, faults->loss_in)) {
@@ -158,18 +166,22 @@ static void bring_in(struct director *director, ns_t now, const struct packet_vi
 		director_deliver(director, now, view, queue);
 		return;
 	}
-	transit.mbuf = director_allocate(director);
-	if (transit.mbuf == NULL) {
+	mbuf = director_allocate(director);
+	if (mbuf == NULL) {
 		return;
 	}
-	if (length > rte_pktmbuf_tailroom(transit.mbuf)) {
-		rte_pktmbuf_free(transit.mbuf);
+	if (length > rte_pktmbuf_tailroom(mbuf)) {
+		rte_pktmbuf_free(mbuf);
 		director_drop(director, DIRECTOR_DROP_IGNORED);
 		return;
 	}
-	memcpy(rte_pktmbuf_mtod(transit.mbuf, uint8_t *), view->frame, length);
-	director_set_length(transit.mbuf, length);
-	director_hold(director, now + random_below(&director->random, faults->jitter_in + 1), &transit);
+	memcpy(rte_pktmbuf_mtod(mbuf, uint8_t *), view->frame, length);
+	director_set_length(mbuf, length);
+	transit = director_hold(director, now + random_below(&director->random, faults->jitter_in + 1), mbuf);
+	if (transit != NULL) {
+		*transit = (struct transit){
+		        .kind = TRANSIT_QUERY, .mbuf = mbuf, .length = (uint16_t)length, .queue = queue};
+	}
 }
 
 static bool is_service_address(const struct director *director, const struct address *address)
