@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "packet/parse.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -48,6 +49,15 @@ static inline struct address frames_address(uint8_t family, const uint8_t *bytes
 		memcpy(address.bytes, bytes, 4);
 	}
 	return address;
+}
+
+/** Is it this address? */
+static inline bool frames_is_address(const struct address *address, uint8_t family, const uint8_t *bytes)
+{
+	// Of sizes that the compiler does without a call.
+	return address->family == family && memcmp(address->bytes, bytes, 4) == 0 &&
+	       (family != ADDRESS_IPV6 || (memcmp(address->bytes + 4, bytes + 4, 4) == 0 &&
+	                                   memcmp(address->bytes + 8, bytes + 8, 8) == 0));
 }
 
 /** Who a frame goes to: the client. */

@@ -8,7 +8,8 @@
 #include <string.h>
 
 // A frame in several segments is read into one buffer of this size.
-#define FRAME_MAX 2048
+#define FRAME_MAX    2048
+#define SERVICE_NONE UINT16_MAX
 
 /** Prepare an ICMP destination unreachable for `at`. */
 static void hold_unreachable(struct director *director, ns_t at, const struct packet_view *view,
@@ -112,7 +113,33 @@ static void hand_to_backend(struct director *director, ns_t now, const struct pa
 	}
 }
 
-void director_deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t queue)
+/**
+ * The service that a datagram is for. Returns false when not even its address is a service's; SERVICE_NONE
+ * when only its port is not.
+ */
+static bool find_service(const struct director *director, const struct packet_view *view, uint16_t *service)
+{
+	bool known = false;
+
+	*service = SERVICE_NONE;
+	for (unsigned i = 0; i < director->options.service_count; i++) {
+		const struct director_service *candidate = &director->services[i];
+
+		if (!frames_is_address(&candidate->address, view->family, view->destination)) {
+			continue;
+		}
+		known = true;
+		if (candidate->port == view->destination_port) {
+			*service = (uint16_t)i;
+			break;
+		}
+	}
+	return known;
+}
+
+/** A query reaches the load balancer proper. */
+static void deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t service,
+                    uint16_t queue)
 {
 	static const enum director_drop drops[IPVS_REASONS] = {
 	        [IPVS_REASON_DELETED] = DIRECTOR_DROP_DELETED,
@@ -120,14 +147,13 @@ void director_deliver(struct director *director, ns_t now, const struct packet_v
 	        [IPVS_REASON_OVERLOAD] = DIRECTOR_DROP_OVERLOAD,
 	        [IPVS_REASON_MEMORY] = DIRECTOR_DROP_TABLE_FULL,
 	};
-	struct address service = packet_address(view, view->destination);
-	struct ipvs_key key = {.client = packet_address(view, view->source),
-	                       .client_port = view->source_port};
-	int id = ipvs_service_find(director->ipvs, &service, view->destination_port);
 	struct ipvs_result result = {.decision = IPVS_LOCAL, .reason = IPVS_REASON_NO_SERVICE};
 
-	if (id >= 0) {
-		key.service = (uint16_t)id;
+	if (service != SERVICE_NONE) {
+		struct ipvs_key key = {.client = frames_address(view->family, view->source),
+		                       .client_port = view->source_port,
+		                       .service = service};
+
 		result = ipvs_packet_in(director->ipvs, now, &key);
 	}
 	switch (result.decision) {
@@ -145,9 +171,17 @@ void director_deliver(struct director *director, ns_t now, const struct packet_v
 	}
 }
 
+void director_deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t queue)
+{
+	uint16_t service;
+
+	find_service(director, view, &service);
+	deliver(director, now, view, service, queue);
+}
+
 /** One copy of a query on its way in, which may be late. */
 static void bring_in(struct director *director, ns_t now, const struct packet_view *view, size_t length,
-                     uint16_t queue)
+                     uint16_t service, uint16_t queue)
 {
 	const struct director_faults *faults = &director->options.faults;
 	struct transit *transit;
@@ -163,7 +197,7 @@ static void bring_in(struct director *director, ns_t now, const struct packet_vi
 		return;
 	}
 	if (faults->jitter_in == 0) {
-		director_deliver(director, now, view, queue);
+		deliver(director, now, view, service, queue);
 		return;
 	}
 	mbuf = director_allocate(director);
@@ -249,28 +283,43 @@ static void answer_neighbour(struct director *director, const struct packet_view
 static void take_udp(struct director *director, ns_t now, const struct packet_view *view, size_t length,
                      uint16_t queue)
 {
-	struct address destination = packet_address(view, view->destination);
+	uint16_t service;
 
-	if (!is_service_address(director, &destination)) {
+	if (!find_service(director, view, &service)) {
 		director_drop(director, DIRECTOR_DROP_FOREIGN);
 		return;
 	}
 	if (director_happens(director, director->options.faults.duplicate_in)) {
-		bring_in(director, now, view, length, queue);
+		bring_in(director, now, view, length, service, queue);
 	}
-	bring_in(director, now, view, length, queue);
+	bring_in(director, now, view, length, service, queue);
+}
+
+/** Whether the checksums of a frame are to be looked at. */
+static bool is_to_verify(const struct director *director, const struct rte_mbuf *mbuf)
+{
+	return director->options.verify_checksums &&
+	       (!director->options.verify_unmarked ||
+	        (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
+	        (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD);
 }
 
 static bool is_corrupt(const struct director *director, const struct packet_view *view)
 {
-	enum packet_checksum checksum =
-	        director->options.verify_checksums ? packet_checksum_verify(view) : PACKET_CHECKSUM_GOOD;
+	enum packet_checksum checksum = packet_checksum_verify(view);
 
 	return checksum == PACKET_CHECKSUM_BAD ||
 	       (checksum == PACKET_CHECKSUM_PARTIAL && director->options.refuse_partial);
 }
 
-static void take_frame(struct director *director, ns_t now, const uint8_t *frame, size_t length,
+static bool is_own_mac(const struct director *director, const uint8_t *mac)
+{
+	// Of a size that the compiler does without a call.
+	return memcmp(mac, director->options.mac, 4) == 0 &&
+	       memcmp(mac + 4, director->options.mac + 4, 2) == 0;
+}
+
+static void take_frame(struct director *director, ns_t now, const uint8_t *frame, size_t length, bool verify,
                        uint16_t queue)
 {
 	struct packet_view view;
@@ -279,11 +328,11 @@ static void take_frame(struct director *director, ns_t now, const uint8_t *frame
 		director_drop(director, DIRECTOR_DROP_MALFORMED);
 		return;
 	}
-	if ((frame[0] & 1) == 0 && memcmp(frame, director->options.mac, sizeof(director->options.mac)) != 0) {
+	if ((frame[0] & 1) == 0 && !is_own_mac(director, frame)) {
 		director_drop(director, DIRECTOR_DROP_FOREIGN);
 		return;
 	}
-	if (is_corrupt(director, &view)) {
+	if (verify && is_corrupt(director, &view)) {
 		director_drop(director, DIRECTOR_DROP_CHECKSUM);
 		return;
 	}
@@ -308,6 +357,9 @@ void director_receive_from(struct director *director, ns_t now, uint16_t queue, 
 	uint8_t buffer[FRAME_MAX];
 
 	director_advance(director, now);
+	if (count == 0) {
+		return;
+	}
 	director->counters.received += count;
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t length = frames[i]->pkt_len;
@@ -319,12 +371,16 @@ void director_receive_from(struct director *director, ns_t now, uint16_t queue, 
 			frame = rte_pktmbuf_read(frames[i], 0, length, buffer);
 		}
 		if (frame != NULL) {
-			take_frame(director, now, frame, length, queue);
+			take_frame(director, now, frame, length, is_to_verify(director, frames[i]), queue);
 		} else {
 			director_drop(director, DIRECTOR_DROP_IGNORED);
 		}
 	}
-	rte_pktmbuf_free_bulk(frames, count);
+	if (count == 1) {
+		rte_pktmbuf_free(frames[0]);
+	} else {
+		rte_pktmbuf_free_bulk(frames, count);
+	}
 }
 
 void director_receive(struct director *director, ns_t now, struct rte_mbuf **frames, unsigned count)

@@ -183,7 +183,7 @@ static void run_transit(struct director *director, ns_t at, const struct transit
 	}
 }
 
-void director_advance(struct director *director, ns_t now)
+void director_run_due(struct director *director, ns_t now)
 {
 	struct queue_entry entry;
 
@@ -194,7 +194,6 @@ void director_advance(struct director *director, ns_t now)
 		queue_release(&director->queue, entry.slot);
 		run_transit(director, entry.at, &transit);
 	}
-	director->now = now;
 }
 
 unsigned director_transmit(struct director *director, ns_t now, struct rte_mbuf **frames, unsigned max)

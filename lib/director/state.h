@@ -62,8 +62,17 @@ struct director {
 	unsigned server_count;
 };
 
-/** Do all that is due by `now`: deliver late queries, send replies. */
-void director_advance(struct director *director, ns_t now);
+/** Deliver the late queries and send the replies that are due by `now`. */
+void director_run_due(struct director *director, ns_t now);
+
+/** Let time pass, with all that is due by `now`. */
+static inline void director_advance(struct director *director, ns_t now)
+{
+	if (queue_next(&director->queue) <= now) {
+		director_run_due(director, now);
+	}
+	director->now = now;
+}
 
 /** A query reaches the load balancer proper. */
 void director_deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t queue);
