@@ -331,6 +331,7 @@ void ipvs_set_conntrack(struct ipvs *ipvs, ns_t now, bool on)
 {
 	table_advance(ipvs, now);
 	ipvs->options.conntrack = on;
+	ipvs->tracked |= on;
 }
 
 void ipvs_set_drop_rate(struct ipvs *ipvs, ns_t now, uint32_t rate)

@@ -8,6 +8,22 @@
 #define PLACES_MAX       (1u << 20)
 #define SERVICE_TIME_MAX (3600 * NS_PER_SEC)
 
+static int prepare_answer(struct backend *backend)
+{
+	const struct backend_options *options = &backend->options;
+	const struct dns_answer_options answer = {
+	        .rcode = options->rcode,
+	        .authoritative = true,
+	        .ttl = options->ttl,
+	        .addresses = options->answers,
+	        .address_count = options->answer_count,
+	        .nsid = (const uint8_t *)options->nsid,
+	        .nsid_length = (uint16_t)strlen(options->nsid),
+	};
+
+	return dns_answer_prepare(&backend->answer, &answer);
+}
+
 int backend_init(struct backend *backend, const struct backend_options *options, uint64_t seed,
                  struct error *error)
 {
@@ -36,6 +52,9 @@ int backend_init(struct backend *backend, const struct backend_options *options,
 	if (options->nsid[0] == 0) {
 		memcpy(backend->options.nsid, options->name, sizeof(backend->options.nsid));
 	}
+	if (prepare_answer(backend) != 0) {
+		return error_set(error, -ENOMEM, "no memory for real server %s", options->name);
+	}
 	if (options->concurrency > 0) {
 		backend->places = calloc(options->concurrency, sizeof(*backend->places));
 		backend->starts = calloc(options->queue + 1u, sizeof(*backend->starts));
@@ -51,6 +70,7 @@ void backend_free(struct backend *backend)
 {
 	free(backend->places);
 	free(backend->starts);
+	dns_answer_free(&backend->answer);
 	backend->places = NULL;
 	backend->starts = NULL;
 }

@@ -42,7 +42,6 @@ uint64_t ipvs_memory(const struct ipvs_options *options, uint64_t flows)
 	uint64_t used = flows < options->connections ? flows : options->connections;
 
 	return fixed_power_of_two(options->connections) * sizeof(uint32_t) +
-	       options->connections * sizeof(struct wheel_node) +
 	       used * (sizeof(struct connection) + (options->conntrack ? sizeof(struct conntrack) : 0));
 }
 
@@ -69,15 +68,18 @@ int ipvs_create(struct ipvs **out, const struct ipvs_options *options, struct er
 	ipvs->jiffies = options->first_jiffy;
 	ipvs->jiffy_end = ipvs->jiffy_length;
 	ipvs->timeout = table_jiffies(ipvs, options->udp_timeout);
-	ipvs->connections = calloc(options->connections, sizeof(*ipvs->connections));
+	ipvs->tracked = options->conntrack;
+	// Not cleared: a connection is written as a whole when it is made, and only then takes memory.
+	ipvs->connections =
+	        aligned_alloc(sizeof(*ipvs->connections), options->connections * sizeof(*ipvs->connections));
 	ipvs->conntracks = calloc(options->connections, sizeof(*ipvs->conntracks));
 	ipvs->heads = malloc(buckets * sizeof(*ipvs->heads));
-	result = wheel_init(&ipvs->wheel, options->connections, options->first_jiffy + 1);
-	if (result != 0 || ipvs->connections == NULL || ipvs->conntracks == NULL || ipvs->heads == NULL) {
+	if (ipvs->connections == NULL || ipvs->conntracks == NULL || ipvs->heads == NULL) {
 		ipvs_destroy(ipvs);
 		return error_set(error, -ENOMEM, "no memory for a table of %u connections",
 		                 options->connections);
 	}
+	wheel_init(&ipvs->wheel, &ipvs->connections->timer, options->first_jiffy + 1);
 	memset(ipvs->heads, 0xff, buckets * sizeof(*ipvs->heads));
 	ipvs->free = TABLE_NONE;
 	*out = ipvs;
@@ -98,7 +100,6 @@ void ipvs_destroy(struct ipvs *ipvs)
 	free(ipvs->services);
 	free(ipvs->destinations);
 	free(ipvs->servers);
-	wheel_free(&ipvs->wheel);
 	free(ipvs->heads);
 	free(ipvs->conntracks);
 	free(ipvs->connections);

@@ -1,5 +1,4 @@
 // The way of a frame into the director: parsing, the IPVS model, the real servers.
-#include "dns/answer.h"
 #include "packet/neighbour.h"
 #include "packet/parse.h"
 #include "state.h"
@@ -9,44 +8,40 @@
 #include <string.h>
 
 // A frame in several segments is read into one buffer of this size.
-#define FRAME_MAX  2048
-#define UDP_LENGTH 8
-
-/** From the service that the query went to back to its client. */
-static struct frame_path path_back(const struct director *director, const struct packet_view *view)
-{
-	struct frame_path path = {
-	        .vlan = view->vlan,
-	        .source = packet_address(view, view->destination),
-	        .destination = packet_address(view, view->source),
-	        .source_port = view->destination_port,
-	        .destination_port = view->source_port,
-	};
-
-	memcpy(path.own_mac, director->options.mac, sizeof(path.own_mac));
-	memcpy(path.peer_mac, view->frame + 6, sizeof(path.peer_mac));
-	return path;
-}
+#define FRAME_MAX    2048
+#define SERVICE_NONE UINT16_MAX
 
 /** Prepare an ICMP destination unreachable for `at`. */
 static void hold_unreachable(struct director *director, ns_t at, const struct packet_view *view,
                              uint16_t queue, uint16_t server, bool host)
 {
-	struct transit transit = {.kind = TRANSIT_ICMP,
-	                          .path = path_back(director, view),
-	                          .length = (uint16_t)frames_quote_length(view),
-	                          .server = server,
-	                          .backend = server != SERVER_NONE ? director->backend_of[server] : 0,
-	                          .queue = queue,
-	                          .host = host};
+	struct frame_layout layout = frames_layout(view);
+	size_t length = frames_quote_length(view);
+	struct rte_mbuf *mbuf = director_allocate(director);
+	struct transit *transit;
+	uint8_t *frame;
 
-	transit.mbuf = director_allocate(director);
-	if (transit.mbuf == NULL) {
+	if (mbuf == NULL) {
 		return;
 	}
-	memcpy(rte_pktmbuf_mtod_offset(transit.mbuf, uint8_t *, frames_icmp_header_length(&transit.path)),
-	       view->network, transit.length);
-	director_hold(director, at, &transit);
+	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	memcpy(frame + layout.header, view->network, length);
+	director_set_length(mbuf, frames_write_unreachable(frame, view, director->options.mac, host, length));
+	transit = director_hold(director, at, mbuf);
+	if (transit != NULL) {
+		*transit = (struct transit){
+		        .kind = TRANSIT_ICMP,
+		        .mbuf = mbuf,
+		        .length = (uint16_t)length,
+		        .server = server,
+		        .backend = server != SERVER_NONE ? director->backend_of[server] : 0,
+		        .queue = queue,
+		        .client_port = view->source_port,
+		        .service_port = view->destination_port,
+		        .layout = layout,
+		        .host = host,
+		};
+	}
 }
 
 /** Prepare a real server's reply for `at`. */
@@ -54,38 +49,41 @@ static void hold_reply(struct director *director, ns_t at, const struct packet_v
                        uint16_t server)
 {
 	const struct backend *backend = &director->backends[director->backend_of[server]];
-	const struct dns_answer_options options = {
-	        .rcode = backend->options.rcode,
-	        .authoritative = true,
-	        .ttl = backend->options.ttl,
-	        .addresses = backend->options.answers,
-	        .address_count = backend->options.answer_count,
-	        .nsid = (const uint8_t *)backend->options.nsid,
-	        .nsid_length = (uint16_t)strlen(backend->options.nsid),
-	};
-	struct transit transit = {.kind = TRANSIT_REPLY,
-	                          .path = path_back(director, view),
-	                          .life = backend->life,
-	                          .server = server,
-	                          .backend = director->backend_of[server],
-	                          .queue = queue};
-	size_t header = frames_udp_header_length(&transit.path);
-	size_t room = director->options.mtu - (size_t)(view->family == ADDRESS_IPV6 ? 40 : 20) - UDP_LENGTH;
+	struct frame_layout layout = frames_layout(view);
+	size_t room = director->options.mtu - FRAMES_TRANSPORT_LENGTH -
+	              (size_t)(view->family == ADDRESS_IPV6 ? FRAMES_IPV6_LENGTH : FRAMES_IPV4_LENGTH);
+	struct rte_mbuf *mbuf = director_allocate(director);
+	struct transit *transit;
+	uint8_t *frame;
 	int length;
 
-	transit.mbuf = director_allocate(director);
-	if (transit.mbuf == NULL) {
+	if (mbuf == NULL) {
 		return;
 	}
-	length = dns_answer_write(view->payload, view->payload_length, &options,
-	                          rte_pktmbuf_mtod_offset(transit.mbuf, uint8_t *, header), room);
+	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
+	length = dns_answer_write(view->payload, view->payload_length, &backend->answer,
+	                          frame + layout.header, room);
 	if (length < 0) {
-		rte_pktmbuf_free(transit.mbuf);
+		rte_pktmbuf_free(mbuf);
 		director_drop(director, DIRECTOR_DROP_BACKEND_QUERY);
 		return;
 	}
-	transit.length = (uint16_t)length;
-	director_hold(director, at, &transit);
+	director_set_length(mbuf, frames_write_reply(frame, view, director->options.mac, (size_t)length));
+	transit = director_hold(director, at, mbuf);
+	if (transit != NULL) {
+		*transit = (struct transit){
+		        .kind = TRANSIT_REPLY,
+		        .mbuf = mbuf,
+		        .life = backend->life,
+		        .length = (uint16_t)length,
+		        .server = server,
+		        .backend = director->backend_of[server],
+		        .queue = queue,
+		        .client_port = view->source_port,
+		        .service_port = view->destination_port,
+		        .layout = layout,
+		};
+	}
 }
 
 static void hand_to_backend(struct director *director, ns_t now, const struct packet_view *view,
@@ -115,7 +113,33 @@ static void hand_to_backend(struct director *director, ns_t now, const struct pa
 	}
 }
 
-void director_deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t queue)
+/**
+ * The service that a datagram is for. Returns false when not even its address is a service's; SERVICE_NONE
+ * when only its port is not.
+ */
+static bool find_service(const struct director *director, const struct packet_view *view, uint16_t *service)
+{
+	bool known = false;
+
+	*service = SERVICE_NONE;
+	for (unsigned i = 0; i < director->options.service_count; i++) {
+		const struct director_service *candidate = &director->services[i];
+
+		if (!frames_is_address(&candidate->address, view->family, view->destination)) {
+			continue;
+		}
+		known = true;
+		if (candidate->port == view->destination_port) {
+			*service = (uint16_t)i;
+			break;
+		}
+	}
+	return known;
+}
+
+/** A query reaches the load balancer proper. */
+static void deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t service,
+                    uint16_t queue)
 {
 	static const enum director_drop drops[IPVS_REASONS] = {
 	        [IPVS_REASON_DELETED] = DIRECTOR_DROP_DELETED,
@@ -123,14 +147,13 @@ void director_deliver(struct director *director, ns_t now, const struct packet_v
 	        [IPVS_REASON_OVERLOAD] = DIRECTOR_DROP_OVERLOAD,
 	        [IPVS_REASON_MEMORY] = DIRECTOR_DROP_TABLE_FULL,
 	};
-	struct address service = packet_address(view, view->destination);
-	struct ipvs_key key = {.client = packet_address(view, view->source),
-	                       .client_port = view->source_port};
-	int id = ipvs_service_find(director->ipvs, &service, view->destination_port);
 	struct ipvs_result result = {.decision = IPVS_LOCAL, .reason = IPVS_REASON_NO_SERVICE};
 
-	if (id >= 0) {
-		key.service = (uint16_t)id;
+	if (service != SERVICE_NONE) {
+		struct ipvs_key key = {.client = frames_address(view->family, view->source),
+		                       .client_port = view->source_port,
+		                       .service = service};
+
 		result = ipvs_packet_in(director->ipvs, now, &key);
 	}
 	switch (result.decision) {
@@ -148,12 +171,21 @@ void director_deliver(struct director *director, ns_t now, const struct packet_v
 	}
 }
 
+void director_deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t queue)
+{
+	uint16_t service;
+
+	find_service(director, view, &service);
+	deliver(director, now, view, service, queue);
+}
+
 /** One copy of a query on its way in, which may be late. */
 static void bring_in(struct director *director, ns_t now, const struct packet_view *view, size_t length,
-                     uint16_t queue)
+                     uint16_t service, uint16_t queue)
 {
-	struct transit transit = {.kind = TRANSIT_QUERY, .length = (uint16_t)length, .queue = queue};
 	const struct director_faults *faults = &director->options.faults;
+	struct transit *transit;
+	struct rte_mbuf *mbuf;
 
 	director->counters.queries++;
 	if (director_happens(director, faults->loss_in)) {
@@ -165,21 +197,25 @@ static void bring_in(struct director *director, ns_t now, const struct packet_vi
 		return;
 	}
 	if (faults->jitter_in == 0) {
-		director_deliver(director, now, view, queue);
+		deliver(director, now, view, service, queue);
 		return;
 	}
-	transit.mbuf = director_allocate(director);
-	if (transit.mbuf == NULL) {
+	mbuf = director_allocate(director);
+	if (mbuf == NULL) {
 		return;
 	}
-	if (length > rte_pktmbuf_tailroom(transit.mbuf)) {
-		rte_pktmbuf_free(transit.mbuf);
+	if (length > rte_pktmbuf_tailroom(mbuf)) {
+		rte_pktmbuf_free(mbuf);
 		director_drop(director, DIRECTOR_DROP_IGNORED);
 		return;
 	}
-	memcpy(rte_pktmbuf_mtod(transit.mbuf, uint8_t *), view->frame, length);
-	director_set_length(transit.mbuf, length);
-	director_hold(director, now + random_below(&director->random, faults->jitter_in + 1), &transit);
+	memcpy(rte_pktmbuf_mtod(mbuf, uint8_t *), view->frame, length);
+	director_set_length(mbuf, length);
+	transit = director_hold(director, now + random_below(&director->random, faults->jitter_in + 1), mbuf);
+	if (transit != NULL) {
+		*transit = (struct transit){
+		        .kind = TRANSIT_QUERY, .mbuf = mbuf, .length = (uint16_t)length, .queue = queue};
+	}
 }
 
 static bool is_service_address(const struct director *director, const struct address *address)
@@ -247,28 +283,43 @@ static void answer_neighbour(struct director *director, const struct packet_view
 static void take_udp(struct director *director, ns_t now, const struct packet_view *view, size_t length,
                      uint16_t queue)
 {
-	struct address destination = packet_address(view, view->destination);
+	uint16_t service;
 
-	if (!is_service_address(director, &destination)) {
+	if (!find_service(director, view, &service)) {
 		director_drop(director, DIRECTOR_DROP_FOREIGN);
 		return;
 	}
 	if (director_happens(director, director->options.faults.duplicate_in)) {
-		bring_in(director, now, view, length, queue);
+		bring_in(director, now, view, length, service, queue);
 	}
-	bring_in(director, now, view, length, queue);
+	bring_in(director, now, view, length, service, queue);
+}
+
+/** Whether the checksums of a frame are to be looked at. */
+static bool is_to_verify(const struct director *director, const struct rte_mbuf *mbuf)
+{
+	return director->options.verify_checksums &&
+	       (!director->options.verify_unmarked ||
+	        (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
+	        (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD);
 }
 
 static bool is_corrupt(const struct director *director, const struct packet_view *view)
 {
-	enum packet_checksum checksum =
-	        director->options.verify_checksums ? packet_checksum_verify(view) : PACKET_CHECKSUM_GOOD;
+	enum packet_checksum checksum = packet_checksum_verify(view);
 
 	return checksum == PACKET_CHECKSUM_BAD ||
 	       (checksum == PACKET_CHECKSUM_PARTIAL && director->options.refuse_partial);
 }
 
-static void take_frame(struct director *director, ns_t now, const uint8_t *frame, size_t length,
+static bool is_own_mac(const struct director *director, const uint8_t *mac)
+{
+	// Of a size that the compiler does without a call.
+	return memcmp(mac, director->options.mac, 4) == 0 &&
+	       memcmp(mac + 4, director->options.mac + 4, 2) == 0;
+}
+
+static void take_frame(struct director *director, ns_t now, const uint8_t *frame, size_t length, bool verify,
                        uint16_t queue)
 {
 	struct packet_view view;
@@ -277,11 +328,11 @@ static void take_frame(struct director *director, ns_t now, const uint8_t *frame
 		director_drop(director, DIRECTOR_DROP_MALFORMED);
 		return;
 	}
-	if ((frame[0] & 1) == 0 && memcmp(frame, director->options.mac, sizeof(director->options.mac)) != 0) {
+	if ((frame[0] & 1) == 0 && !is_own_mac(director, frame)) {
 		director_drop(director, DIRECTOR_DROP_FOREIGN);
 		return;
 	}
-	if (is_corrupt(director, &view)) {
+	if (verify && is_corrupt(director, &view)) {
 		director_drop(director, DIRECTOR_DROP_CHECKSUM);
 		return;
 	}
@@ -306,6 +357,9 @@ void director_receive_from(struct director *director, ns_t now, uint16_t queue, 
 	uint8_t buffer[FRAME_MAX];
 
 	director_advance(director, now);
+	if (count == 0) {
+		return;
+	}
 	director->counters.received += count;
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t length = frames[i]->pkt_len;
@@ -317,12 +371,16 @@ void director_receive_from(struct director *director, ns_t now, uint16_t queue, 
 			frame = rte_pktmbuf_read(frames[i], 0, length, buffer);
 		}
 		if (frame != NULL) {
-			take_frame(director, now, frame, length, queue);
+			take_frame(director, now, frame, length, is_to_verify(director, frames[i]), queue);
 		} else {
 			director_drop(director, DIRECTOR_DROP_IGNORED);
 		}
 	}
-	rte_pktmbuf_free_bulk(frames, count);
+	if (count == 1) {
+		rte_pktmbuf_free(frames[0]);
+	} else {
+		rte_pktmbuf_free_bulk(frames, count);
+	}
 }
 
 void director_receive(struct director *director, ns_t now, struct rte_mbuf **frames, unsigned count)

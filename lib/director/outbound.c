@@ -12,11 +12,6 @@ void director_drop(struct director *director, enum director_drop reason)
 	director->counters.drops[reason]++;
 }
 
-bool director_happens(struct director *director, double probability)
-{
-	return probability > 0 && random_double(&director->random) < probability;
-}
-
 struct rte_mbuf *director_allocate(struct director *director)
 {
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(director->pool);
@@ -38,16 +33,16 @@ bool director_put_out(struct director *director, struct rte_mbuf *mbuf, uint16_t
 	return true;
 }
 
-void director_hold(struct director *director, ns_t at, const struct transit *transit)
+struct transit *director_hold(struct director *director, ns_t at, struct rte_mbuf *mbuf)
 {
 	uint32_t slot;
 
 	if (!queue_push(&director->queue, at, &slot)) {
-		rte_pktmbuf_free(transit->mbuf);
+		rte_pktmbuf_free(mbuf);
 		director_drop(director, DIRECTOR_DROP_PENDING);
-		return;
+		return NULL;
 	}
-	director->transits[slot] = *transit;
+	return &director->transits[slot];
 }
 
 /** Give a reply to the caller, and count it as what it is. */
@@ -64,7 +59,7 @@ static void finish(struct director *director, struct rte_mbuf *mbuf, uint16_t qu
 static void emit(struct director *director, ns_t at, struct rte_mbuf *mbuf, uint16_t queue, uint64_t *counter)
 {
 	const struct director_faults *faults = &director->options.faults;
-	struct transit late = {.kind = TRANSIT_WIRE, .mbuf = mbuf, .queue = queue, .counter = counter};
+	struct transit *late;
 
 	if (director_happens(director, faults->loss_out)) {
 		rte_pktmbuf_free(mbuf);
@@ -78,21 +73,31 @@ static void emit(struct director *director, ns_t at, struct rte_mbuf *mbuf, uint
 			director->counters.duplicated++;
 		}
 	}
-	if (faults->jitter_out > 0) {
-		director_hold(director, at + random_below(&director->random, faults->jitter_out + 1), &late);
-	} else {
+	if (faults->jitter_out == 0) {
 		finish(director, mbuf, queue, counter);
+		return;
+	}
+	late = director_hold(director, at + random_below(&director->random, faults->jitter_out + 1), mbuf);
+	if (late != NULL) {
+		*late = (struct transit){
+		        .kind = TRANSIT_WIRE, .mbuf = mbuf, .queue = queue, .counter = counter};
 	}
 }
 
+/** The port that a real server answers a query from. */
+static uint16_t port_of(const struct backend *backend, const struct transit *transit)
+{
+	return backend->options.port != 0 ? backend->options.port : transit->service_port;
+}
+
 /** A real server's reply passes the director: translated, or not. */
-static void send_reply(struct director *director, ns_t at, struct transit *transit)
+static void send_reply(struct director *director, ns_t at, const struct transit *transit)
 {
 	const struct director_faults *faults = &director->options.faults;
 	struct backend *backend = &director->backends[transit->backend];
-	struct frame_path *path = &transit->path;
 	uint16_t length = transit->length;
 	uint8_t *frame = rte_pktmbuf_mtod(transit->mbuf, uint8_t *);
+	struct address client = frames_client(frame, transit->layout);
 	bool translated, truncated, corrupted;
 	uint16_t service;
 
@@ -102,18 +107,20 @@ static void send_reply(struct director *director, ns_t at, struct transit *trans
 		return;
 	}
 	backend->answered++;
-	translated = ipvs_packet_out(director->ipvs, at, &path->destination, path->destination_port,
-	                             transit->server, &service);
-	translated = translated && !director_happens(director, faults->wrong_source_out);
-	if (!translated) {
-		path->source = backend->options.address;
-		path->source_port = backend->options.port != 0 ? backend->options.port : path->source_port;
-	}
+	translated = ipvs_packet_out(director->ipvs, at, &client, transit->client_port, transit->server,
+	                             &service) &&
+	             !director_happens(director, faults->wrong_source_out);
 	truncated = director_happens(director, faults->truncate_out);
+	if (!translated) {
+		frames_move_reply(frame, transit->layout, &backend->options.address,
+		                  port_of(backend, transit));
+	}
 	if (truncated) {
 		length = (uint16_t)random_below(&director->random, length);
 	}
-	director_set_length(transit->mbuf, frames_write_udp(frame, path, length));
+	if (!translated || truncated) {
+		director_set_length(transit->mbuf, frames_finish_reply(frame, transit->layout, length));
+	}
 	corrupted = length > 0 && director_happens(director, faults->corrupt_out);
 	if (!corrupted) {
 		// Who gets the buffer itself, over rings, need not check what was written just now; drivers
@@ -122,7 +129,7 @@ static void send_reply(struct director *director, ns_t at, struct transit *trans
 	} else {
 		uint64_t bit = random_below(&director->random, (uint64_t)length * 8);
 
-		frame[frames_udp_header_length(path) + bit / 8] ^= (uint8_t)(1u << (bit % 8));
+		frame[transit->layout.header + bit / 8] ^= (uint8_t)(1u << (bit % 8));
 	}
 	director->counters.truncated += truncated;
 	director->counters.corrupted += corrupted;
@@ -130,36 +137,31 @@ static void send_reply(struct director *director, ns_t at, struct transit *trans
 	     translated ? &director->counters.answered : &director->counters.own_source);
 }
 
-static void send_unreachable(struct director *director, ns_t at, struct transit *transit)
+static void send_unreachable(struct director *director, ns_t at, const struct transit *transit)
 {
-	struct frame_path *path = &transit->path;
 	uint8_t *frame = rte_pktmbuf_mtod(transit->mbuf, uint8_t *);
+	struct address client = frames_client(frame, transit->layout);
 	uint16_t service;
 
-	if (!limiter_allow(&director->limiter, at, &path->destination)) {
+	if (!limiter_allow(&director->limiter, at, &client)) {
 		rte_pktmbuf_free(transit->mbuf);
 		director_drop(director, DIRECTOR_DROP_ICMP_LIMIT);
 		return;
 	}
 	if (transit->server != SERVER_NONE &&
-	    !ipvs_find_reply(director->ipvs, at, &path->destination, path->destination_port, transit->server,
-	                     &service)) {
+	    !ipvs_find_reply(director->ipvs, at, &client, transit->client_port, transit->server, &service)) {
 		// Without a connection the client sees what the real server saw, and its socket does not know
 		// it.
-		const struct backend_options *backend = &director->backends[transit->backend].options;
+		const struct backend *backend = &director->backends[transit->backend];
 
-		path->source = backend->address;
-		frames_redirect_quote(frame + frames_icmp_header_length(path), transit->length,
-		                      &backend->address,
-		                      backend->port != 0 ? backend->port : path->source_port);
+		frames_move_unreachable(frame, transit->layout, &backend->options.address,
+		                        port_of(backend, transit), transit->length);
 	}
-	director_set_length(transit->mbuf,
-	                    frames_write_unreachable(frame, path, transit->host, transit->length));
 	emit(director, at, transit->mbuf, transit->queue,
 	     transit->host ? &director->counters.unreachable : &director->counters.refused);
 }
 
-static void run_transit(struct director *director, ns_t at, struct transit *transit)
+static void run_transit(struct director *director, ns_t at, const struct transit *transit)
 {
 	struct packet_view view;
 
@@ -181,7 +183,7 @@ static void run_transit(struct director *director, ns_t at, struct transit *tran
 	}
 }
 
-void director_advance(struct director *director, ns_t now)
+void director_run_due(struct director *director, ns_t now)
 {
 	struct queue_entry entry;
 
@@ -192,7 +194,6 @@ void director_advance(struct director *director, ns_t now)
 		queue_release(&director->queue, entry.slot);
 		run_transit(director, entry.at, &transit);
 	}
-	director->now = now;
 }
 
 unsigned director_transmit(struct director *director, ns_t now, struct rte_mbuf **frames, unsigned max)

@@ -14,24 +14,25 @@
 
 enum transit_kind {
 	TRANSIT_QUERY, ///< late on its way in; the mbuf holds the frame
-	TRANSIT_REPLY, ///< in the hands of a real server; the mbuf holds the DNS message behind room for
-	               ///< headers
-	TRANSIT_ICMP,  ///< an ICMP error to come; the mbuf holds the quote behind room for headers
+	TRANSIT_REPLY, ///< in the hands of a real server; the mbuf holds the frame as it is if translated
+	TRANSIT_ICMP,  ///< an ICMP error to come; the mbuf holds the frame as it is if translated
 	TRANSIT_WIRE,  ///< late on its way out; the mbuf holds the frame
 };
 
 /** A query or a reply on its way. */
 struct transit {
 	struct rte_mbuf *mbuf;
-	struct frame_path path;
-	enum transit_kind kind;
-	uint32_t life;     ///< of the backend that took the query
-	uint16_t length;   ///< of what lies behind the headers
-	uint16_t server;   ///< of the IPVS model; SERVER_NONE: the director itself speaks
-	uint16_t backend;  ///< that the query went to
-	uint16_t queue;    ///< that the query came by
-	bool host;         ///< ICMP host, not port unreachable
-	uint64_t *counter; ///< of a frame that is late on its way out
+	uint64_t *counter;     ///< of a frame that is late on its way out
+	uint32_t life;         ///< of the backend that took the query
+	uint16_t length;       ///< of what lies behind the headers; of a query: of the frame
+	uint16_t server;       ///< of the IPVS model; SERVER_NONE: the director itself speaks
+	uint16_t backend;      ///< that the query went to
+	uint16_t queue;        ///< that the query came by
+	uint16_t client_port;  ///< of the query
+	uint16_t service_port; ///< of the query
+	struct frame_layout layout;
+	uint8_t kind; ///< enum transit_kind
+	bool host;    ///< ICMP host, not port unreachable
 };
 
 struct output {
@@ -61,8 +62,17 @@ struct director {
 	unsigned server_count;
 };
 
-/** Do all that is due by `now`: deliver late queries, send replies. */
-void director_advance(struct director *director, ns_t now);
+/** Deliver the late queries and send the replies that are due by `now`. */
+void director_run_due(struct director *director, ns_t now);
+
+/** Let time pass, with all that is due by `now`. */
+static inline void director_advance(struct director *director, ns_t now)
+{
+	if (queue_next(&director->queue) <= now) {
+		director_run_due(director, now);
+	}
+	director->now = now;
+}
 
 /** A query reaches the load balancer proper. */
 void director_deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t queue);
@@ -70,7 +80,10 @@ void director_deliver(struct director *director, ns_t now, const struct packet_v
 void director_drop(struct director *director, enum director_drop reason);
 
 /** Draw whether something of this probability happens. */
-bool director_happens(struct director *director, double probability);
+static inline bool director_happens(struct director *director, double probability)
+{
+	return probability > 0 && random_double(&director->random) < probability;
+}
 
 /** A buffer of the director's pool; NULL, counted, when there is none. */
 struct rte_mbuf *director_allocate(struct director *director);
@@ -78,8 +91,11 @@ struct rte_mbuf *director_allocate(struct director *director);
 /** Give a frame to the caller of director_transmit(). Frees it and returns false when there is no room. */
 bool director_put_out(struct director *director, struct rte_mbuf *mbuf, uint16_t queue);
 
-/** Put something on its way until `at`. Its mbuf is freed, and it is counted, when there is no room. */
-void director_hold(struct director *director, ns_t at, const struct transit *transit);
+/**
+ * Put something on its way until `at`: returns the place for the caller to fill, or NULL when there is no
+ * room, and then the mbuf is freed and counted.
+ */
+struct transit *director_hold(struct director *director, ns_t at, struct rte_mbuf *mbuf);
 
 static inline void director_set_length(struct rte_mbuf *mbuf, size_t length)
 {

@@ -46,8 +46,9 @@ static void update_due(struct ipvs *ipvs)
 
 static bool same_client(const struct connection *c, const struct address *client, uint16_t client_port)
 {
-	return c->client_port == client_port && memcmp(c->client, client->bytes, sizeof(c->client)) == 0 &&
-	       c->family == client->family;
+	// In halves, which the compiler compares without a call.
+	return c->client_port == client_port && memcmp(c->client, client->bytes, 8) == 0 &&
+	       memcmp(c->client + 8, client->bytes + 8, 8) == 0 && c->family == client->family;
 }
 
 uint32_t table_find(const struct ipvs *ipvs, const struct address *client, uint16_t client_port,
@@ -130,6 +131,7 @@ uint32_t table_create(struct ipvs *ipvs, const struct ipvs_key *key, struct dest
 		ipvs->free = c->hash_next;
 	}
 	*c = (struct connection){
+	        .timer.bucket = WHEEL_NONE,
 	        // At the head: a new connection hides an expiring one of the same key.
 	        .hash_next = *head,
 	        .control = TABLE_NONE,
@@ -142,7 +144,9 @@ uint32_t table_create(struct ipvs *ipvs, const struct ipvs_key *key, struct dest
 	        .used = true,
 	};
 	memcpy(c->client, key->client.bytes, sizeof(c->client));
-	ipvs->conntracks[index] = (struct conntrack){0};
+	if (ipvs->tracked) {
+		ipvs->conntracks[index] = (struct conntrack){0};
+	}
 	*head = index;
 	ipvs->count++;
 	if (ipvs->count > ipvs->counters.most) {
@@ -256,7 +260,7 @@ static void run_timers(struct ipvs *ipvs, uint64_t jiffies)
 	}
 }
 
-void table_advance(struct ipvs *ipvs, ns_t now)
+void table_run_timers(struct ipvs *ipvs, ns_t now)
 {
 	if (now >= ipvs->jiffy_end) {
 		ipvs->jiffies = ipvs->options.first_jiffy + table_jiffies(ipvs, now);

@@ -48,14 +48,15 @@ struct server {
 	uint16_t port;
 };
 
-/** struct ip_vs_conn. */
+/** struct ip_vs_conn: all that a packet of a known flow touches, in one cache line. */
 struct connection {
 	uint8_t client[16];
+	uint64_t expires; ///< jiffies
+	struct wheel_node timer;
+	uint32_t timeout;   ///< jiffies
 	uint32_t hash_next; ///< also the list of free ones
 	uint32_t control;   ///< its template
 	uint32_t controls;  ///< connections that it is the template of
-	uint32_t timeout;   ///< jiffies
-	uint64_t expires;   ///< jiffies
 	uint16_t client_port;
 	uint16_t service;
 	uint16_t destination;
@@ -64,6 +65,8 @@ struct connection {
 	bool used;
 	bool invalid; ///< a template that check_template() took out
 };
+
+_Static_assert(sizeof(struct connection) == WHEEL_STRIDE, "the wheel finds its timers");
 
 /** What conntrack knows of a connection's packets. */
 struct conntrack {
@@ -87,6 +90,7 @@ struct ipvs {
 	int64_t drop_counter;
 	struct connection *connections;
 	struct conntrack *conntracks;
+	bool tracked; ///< conntrack is or was on: `conntracks` has been written to
 	uint32_t *heads;
 	uint32_t mask;
 	uint32_t free; ///< list of those that were used and are free again
@@ -117,8 +121,17 @@ void scheduler_removed(struct service *service, const struct destination *gone);
 struct destination *scheduler_pick(struct service *service, const struct address *client,
                                    uint16_t client_port);
 
+/** Run the timers that are due by `now`. */
+void table_run_timers(struct ipvs *ipvs, ns_t now);
+
 /** Make time pass: timers, then what `now` says. */
-void table_advance(struct ipvs *ipvs, ns_t now);
+static inline void table_advance(struct ipvs *ipvs, ns_t now)
+{
+	if (now >= ipvs->jiffy_end || now >= ipvs->due) {
+		table_run_timers(ipvs, now);
+	}
+	ipvs->now = now;
+}
 
 /** Find a connection or template of a client; TABLE_NONE when there is none. */
 uint32_t table_find(const struct ipvs *ipvs, const struct address *client, uint16_t client_port,

@@ -1,72 +1,24 @@
 #include "wheel.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
-// LVL_CLK_SHIFT, LVL_SHIFT(n) and LVL_START(n) of kernel/time/timer.c.
-#define LEVEL_BITS        3
-#define LEVEL_SHIFT(n)    ((n)*LEVEL_BITS)
-#define LEVEL_START(n)    ((uint64_t)(WHEEL_SLOTS - 1) << (((n)-1) * LEVEL_BITS))
-#define WHEEL_CUTOFF      LEVEL_START(WHEEL_LEVELS)
-#define WHEEL_TIMEOUT_MAX (WHEEL_CUTOFF - (UINT64_C(1) << LEVEL_SHIFT(WHEEL_LEVELS - 1)))
-
-/** calc_wheel_index: the bucket of a timer, and when that bucket is run. */
-static uint32_t find_bucket(uint64_t expires, uint64_t clock, uint64_t *fires)
-{
-	uint64_t delta = expires - clock;
-	unsigned level = 0;
-
-	if ((int64_t)delta < 0) {
-		*fires = clock;
-		return (uint32_t)(clock & (WHEEL_SLOTS - 1));
-	}
-	if (delta >= WHEEL_CUTOFF) {
-		expires = clock + WHEEL_TIMEOUT_MAX;
-		level = WHEEL_LEVELS - 1;
-	} else {
-		while (delta >= LEVEL_START(level + 1)) {
-			level++;
-		}
-	}
-	// Rounded up with the level's granularity, so that no timer fires early.
-	expires = (expires >> LEVEL_SHIFT(level)) + 1;
-	*fires = expires << LEVEL_SHIFT(level);
-	return (uint32_t)(level * WHEEL_SLOTS + (expires & (WHEEL_SLOTS - 1)));
-}
-
 uint64_t wheel_fires_at(uint64_t expires, uint64_t clock)
 {
 	uint64_t fires;
 
-	find_bucket(expires, clock, &fires);
+	wheel_bucket(expires, clock, &fires);
 	return fires;
 }
 
-int wheel_init(struct wheel *wheel, uint32_t size, uint64_t clock)
+void wheel_init(struct wheel *wheel, struct wheel_node *first, uint64_t clock)
 {
-	*wheel = (struct wheel){.clock = clock, .next = UINT64_MAX, .size = size};
-	wheel->nodes = malloc(size * sizeof(*wheel->nodes));
-	if (wheel->nodes == NULL) {
-		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < size; i++) {
-		wheel->nodes[i].bucket = WHEEL_NONE;
-	}
+	*wheel = (struct wheel){.clock = clock, .next = UINT64_MAX, .nodes = (unsigned char *)first};
 	for (unsigned i = 0; i < WHEEL_LEVELS * WHEEL_SLOTS; i++) {
 		wheel->heads[i] = WHEEL_NONE;
 	}
-	return 0;
-}
-
-void wheel_free(struct wheel *wheel)
-{
-	free(wheel->nodes);
-	wheel->nodes = NULL;
 }
 
 void wheel_disarm(struct wheel *wheel, uint32_t timer)
 {
-	struct wheel_node *node = &wheel->nodes[timer];
+	struct wheel_node *node = wheel_node(wheel, timer);
 	uint32_t bucket = node->bucket;
 
 	if (bucket == WHEEL_NONE) {
@@ -75,10 +27,10 @@ void wheel_disarm(struct wheel *wheel, uint32_t timer)
 	if (node->prev == WHEEL_NONE) {
 		wheel->heads[bucket] = node->next;
 	} else {
-		wheel->nodes[node->prev].next = node->next;
+		wheel_node(wheel, node->prev)->next = node->next;
 	}
 	if (node->next != WHEEL_NONE) {
-		wheel->nodes[node->next].prev = node->prev;
+		wheel_node(wheel, node->next)->prev = node->prev;
 	}
 	if (wheel->heads[bucket] == WHEEL_NONE) {
 		wheel->pending[bucket / WHEEL_SLOTS] &= ~(UINT64_C(1) << (bucket % WHEEL_SLOTS));
@@ -86,23 +38,16 @@ void wheel_disarm(struct wheel *wheel, uint32_t timer)
 	node->bucket = WHEEL_NONE;
 }
 
-void wheel_arm(struct wheel *wheel, uint32_t timer, uint64_t expires, uint64_t now)
+void wheel_move(struct wheel *wheel, uint32_t timer, uint32_t bucket, uint64_t fires)
 {
-	struct wheel_node *node = &wheel->nodes[timer];
-	uint64_t fires;
-	uint32_t bucket;
+	struct wheel_node *node = wheel_node(wheel, timer);
 
-	wheel->clock = now + 1;
-	bucket = find_bucket(expires, wheel->clock, &fires);
-	if (bucket == node->bucket) {
-		return;
-	}
 	wheel_disarm(wheel, timer);
 	node->bucket = bucket;
 	node->prev = WHEEL_NONE;
 	node->next = wheel->heads[bucket];
 	if (node->next != WHEEL_NONE) {
-		wheel->nodes[node->next].prev = timer;
+		wheel_node(wheel, node->next)->prev = timer;
 	}
 	wheel->heads[bucket] = timer;
 	wheel->pending[bucket / WHEEL_SLOTS] |= UINT64_C(1) << (bucket % WHEEL_SLOTS);
@@ -118,8 +63,8 @@ static uint64_t find_next(const struct wheel *wheel, uint32_t *bucket)
 
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
 		uint64_t pending = wheel->pending[level];
-		uint64_t first =
-		        (wheel->clock + (UINT64_C(1) << LEVEL_SHIFT(level)) - 1) >> LEVEL_SHIFT(level);
+		uint64_t first = (wheel->clock + (UINT64_C(1) << WHEEL_LEVEL_SHIFT(level)) - 1) >>
+		                 WHEEL_LEVEL_SHIFT(level);
 		unsigned turn = (unsigned)(first & (WHEEL_SLOTS - 1));
 		uint64_t turned, at;
 
@@ -128,7 +73,7 @@ static uint64_t find_next(const struct wheel *wheel, uint32_t *bucket)
 		}
 		turned = turn == 0 ? pending : pending >> turn | pending << (WHEEL_SLOTS - turn);
 		first += (unsigned)__builtin_ctzll(turned);
-		at = first << LEVEL_SHIFT(level);
+		at = first << WHEEL_LEVEL_SHIFT(level);
 		if (at < best) {
 			best = at;
 			*bucket = (uint32_t)(level * WHEEL_SLOTS + (first & (WHEEL_SLOTS - 1)));

@@ -1,106 +1,102 @@
 #include "dns/answer.h"
 
+#include "answer_query.h"
 #include "message.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
-#define OPCODE_QUERY                0
-#define ADDRESS_RECORD_SIZE(length) (12u + (length)) ///< pointer, type, class, TTL, length, address
+#define OPCODE_QUERY 0
+#define NSID_SIZE    4u ///< of an NSID option without the name: a request for it
+// The header's counts: one question, and no records but perhaps one additional one, the last bit.
+#define ONE_QUESTION (UINT64_C(1) << 48)
+#define COPY_BLOCK   16u
 
-/** What of the query matters; values, no pointers, so that the reply may take its place. */
-struct query_facts {
-	uint16_t id;
-	uint16_t flags;
-	uint16_t question_length;
-	uint16_t type;
-	uint16_t class;
-	bool opt;
-	bool dnssec_ok;
-	bool nsid;
-	uint8_t version;
-	uint16_t edns_size;
-};
+_Static_assert(DNS_ANSWER_IPV4_SIZE >= COPY_BLOCK && DNS_ANSWER_IPV6_SIZE >= COPY_BLOCK,
+               "records are copied in blocks");
 
-static bool read_opt_options(const uint8_t *data, uint16_t length, struct query_facts *facts)
+static uint16_t read16(const uint8_t *at)
 {
-	struct cursor cursor = cursor_reader(data, length);
-
-	while (cursor_left(&cursor) > 0) {
-		uint16_t code = cursor_u16(&cursor);
-
-		cursor_take(&cursor, cursor_u16(&cursor));
-		facts->nsid = facts->nsid || code == DNS_EDNS_NSID;
-	}
-	return !cursor.failed;
+	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-static bool read_record(struct cursor *cursor, bool additional, struct query_facts *facts)
+static uint32_t read32(const uint8_t *at)
 {
-	size_t start = cursor->position;
-	bool root;
-	uint16_t type, class, length;
-	uint32_t ttl;
-	const uint8_t *data;
+	uint32_t value;
 
-	if (!dns_owner_take(cursor)) {
-		return false;
-	}
-	root = cursor->position - start == 1;
-	type = cursor_u16(cursor);
-	class = cursor_u16(cursor);
-	ttl = cursor_u32(cursor);
-	length = cursor_u16(cursor);
-	data = cursor_take(cursor, length);
-	if (data == NULL) {
-		return false;
-	}
-	if (!additional || type != DNS_TYPE_OPT) {
-		return true;
-	}
-	if (facts->opt || !root) {
-		return false;
-	}
-	facts->opt = true;
-	facts->edns_size = class;
-	facts->version = (uint8_t)(ttl >> 16);
-	facts->dnssec_ok = (ttl & DNS_EDNS_FLAG_DO) != 0;
-	return read_opt_options(data, length, facts);
+	memcpy(&value, at, sizeof(value));
+	return be32toh(value);
 }
 
-static bool read_query(const uint8_t *query, size_t length, struct query_facts *facts)
+static uint64_t read64(const uint8_t *at)
 {
-	struct cursor cursor = cursor_reader(query, length);
-	const uint8_t *tail;
-	uint32_t others, additional;
-	uint16_t questions;
+	uint64_t value;
 
-	memset(facts, 0, sizeof(*facts));
-	facts->id = cursor_u16(&cursor);
-	facts->flags = cursor_u16(&cursor);
-	questions = cursor_u16(&cursor);
-	others = cursor_u16(&cursor);
-	others += cursor_u16(&cursor);
-	additional = cursor_u16(&cursor);
-	if (cursor.failed || (facts->flags & DNS_FLAG_RESPONSE) != 0 || questions != 1) {
+	memcpy(&value, at, sizeof(value));
+	return be64toh(value);
+}
+
+static void write16(uint8_t *at, uint16_t value)
+{
+	value = htobe16(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static void write32(uint8_t *at, uint32_t value)
+{
+	value = htobe32(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static void write64(uint8_t *at, uint64_t value)
+{
+	value = htobe64(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+/**
+ * The usual query: one question, and behind it nothing or an OPT record that holds nothing or a request for
+ * the NSID. The same facts as answer_query_read() finds, which is asked what else it is when this returns
+ * false.
+ */
+static bool read_plain(const uint8_t *query, size_t length, struct answer_query *facts)
+{
+	const uint8_t *at = query + DNS_HEADER_SIZE;
+	uint16_t options;
+
+	if (length < DNS_HEADER_SIZE || (query[2] & (DNS_FLAG_RESPONSE >> 8)) != 0 ||
+	    (read64(query + 4) & ~UINT64_C(1)) != ONE_QUESTION) {
 		return false;
 	}
-	facts->question_length = dns_question_take(&cursor);
+	length -= DNS_HEADER_SIZE;
+	facts->question_length = dns_question_measure(at, length);
 	if (facts->question_length == 0) {
 		return false;
 	}
-	tail = query + cursor.position - 4;
-	facts->type = (uint16_t)(tail[0] << 8 | tail[1]);
-	facts->class = (uint16_t)(tail[2] << 8 | tail[3]);
-	for (uint32_t i = 0; i < others + additional; i++) {
-		if (!read_record(&cursor, i >= others, facts)) {
-			return false;
-		}
+	at += facts->question_length;
+	facts->id = read16(query);
+	facts->flags = read16(query + 2);
+	facts->type = read16(at - 4);
+	facts->class = read16(at - 2);
+	facts->opt = query[11] != 0;
+	if (!facts->opt) {
+		return true;
 	}
-	return true;
+	length -= facts->question_length;
+	if (length < DNS_OPT_SIZE || at[0] != 0 || read16(at + 1) != DNS_TYPE_OPT) {
+		return false;
+	}
+	facts->edns_size = read16(at + 3);
+	facts->version = at[6];
+	facts->dnssec_ok = (read16(at + 7) & DNS_EDNS_FLAG_DO) != 0;
+	options = read16(at + 9);
+	facts->nsid = options == NSID_SIZE && length >= DNS_OPT_SIZE + NSID_SIZE &&
+	              read32(at + 11) == (uint32_t)DNS_EDNS_NSID << 16;
+	return facts->nsid || options == 0;
 }
 
-static uint16_t choose_rcode(const struct query_facts *facts, const struct dns_answer_options *options)
+static uint16_t choose_rcode(const struct answer_query *facts, const struct dns_answer *answer)
 {
 	if ((facts->flags & DNS_MASK_OPCODE) != OPCODE_QUERY) {
 		return DNS_RCODE_NOTIMP;
@@ -109,11 +105,11 @@ static uint16_t choose_rcode(const struct query_facts *facts, const struct dns_a
 		return DNS_RCODE_BADVERS;
 	}
 	// The upper bits travel in the OPT record: without one there is no way to say it.
-	return options->rcode > DNS_MASK_RCODE && !facts->opt ? DNS_RCODE_SERVFAIL : options->rcode;
+	return answer->rcode > DNS_MASK_RCODE && !facts->opt ? DNS_RCODE_SERVFAIL : answer->rcode;
 }
 
 /** How long the reply may become, by both sides' word and the room there is. */
-static size_t reply_limit(const struct query_facts *facts, uint16_t edns_size, size_t out_size)
+static size_t reply_limit(const struct answer_query *facts, uint16_t edns_size, size_t out_size)
 {
 	size_t limit = DNS_UDP_SIZE_PLAIN;
 
@@ -124,110 +120,119 @@ static size_t reply_limit(const struct query_facts *facts, uint16_t edns_size, s
 	return limit < out_size ? limit : out_size;
 }
 
-// Addresses of the question's family while they fit in front of `reserved` octets. Returns their number;
-// `all` says whether every one found room.
-static uint16_t put_addresses(struct cursor *cursor, size_t reserved, const struct query_facts *facts,
-                              const struct dns_answer_options *options, bool *all)
+/** The records that answer a question; NULL when there are none of its kind. */
+static const struct dns_answer_records *choose_records(const struct answer_query *facts,
+                                                       const struct dns_answer *answer)
 {
-	uint8_t family = facts->type == DNS_TYPE_A      ? ADDRESS_IPV4
-	                 : facts->type == DNS_TYPE_AAAA ? ADDRESS_IPV6
-	                                                : ADDRESS_NONE;
-	uint16_t length = (uint16_t)address_length(family);
-	uint16_t count = 0;
-
-	if (family == ADDRESS_NONE || facts->class != DNS_CLASS_IN) {
-		return 0;
+	if (facts->class != DNS_CLASS_IN) {
+		return NULL;
 	}
-	for (uint32_t i = 0; i < options->address_count; i++) {
-		if (options->addresses[i].family != family) {
-			continue;
-		}
-		if (cursor_left(cursor) < ADDRESS_RECORD_SIZE(length) + reserved || count == UINT16_MAX) {
-			*all = false;
-			break;
-		}
-		cursor_put_u16(cursor, 0xc000 | DNS_HEADER_SIZE); // the question's name
-		cursor_put_u16(cursor, facts->type);
-		cursor_put_u16(cursor, DNS_CLASS_IN);
-		cursor_put_u32(cursor, options->ttl);
-		cursor_put_u16(cursor, length);
-		cursor_put(cursor, options->addresses[i].bytes, length);
-		count++;
-	}
-	return count;
+	return facts->type == DNS_TYPE_A      ? &answer->ipv4
+	       : facts->type == DNS_TYPE_AAAA ? &answer->ipv6
+	                                      : NULL;
 }
 
-static void put_opt(struct cursor *cursor, const struct query_facts *facts,
-                    const struct dns_answer_options *options, uint16_t edns_size, uint16_t rcode, bool nsid)
+// Into place in whole blocks, the last of which may overlap the one before it: `length` is a block's or more.
+static void copy_blocks(uint8_t *to, const uint8_t *from, size_t length)
 {
-	cursor_put_u8(cursor, 0);
-	cursor_put_u16(cursor, DNS_TYPE_OPT);
-	cursor_put_u16(cursor, edns_size);
-	cursor_put_u8(cursor, (uint8_t)(rcode >> 4));
-	cursor_put_u8(cursor, 0); // version
-	cursor_put_u16(cursor, facts->dnssec_ok ? DNS_EDNS_FLAG_DO : 0);
-	cursor_put_u16(cursor, nsid ? (uint16_t)(4 + options->nsid_length) : 0);
+	for (size_t at = 0; at + COPY_BLOCK < length; at += COPY_BLOCK) {
+		memcpy(to + at, from + at, COPY_BLOCK);
+	}
+	memcpy(to + length - COPY_BLOCK, from + length - COPY_BLOCK, COPY_BLOCK);
+}
+
+static void copy_question(uint8_t *to, const uint8_t *from, size_t length)
+{
+	if (length >= COPY_BLOCK) {
+		copy_blocks(to, from, length);
+	} else {
+		memcpy(to, from, length);
+	}
+}
+
+/** Put as many whole records as fit into `room` octets, in their order. Returns the octets they take. */
+static size_t put_records(uint8_t *at, size_t room, const struct dns_answer_records *records, uint16_t *count)
+{
+	size_t length = (size_t)records->count * records->size;
+
+	*count = (uint16_t)records->count;
+	if (length > room) {
+		*count = (uint16_t)(records->size == DNS_ANSWER_IPV4_SIZE ? room / DNS_ANSWER_IPV4_SIZE
+		                                                          : room / DNS_ANSWER_IPV6_SIZE);
+		length = (size_t)*count * records->size;
+	}
+	if (length > 0) {
+		copy_blocks(at, records->octets, length);
+	}
+	return length;
+}
+
+static void put_opt(uint8_t *at, const struct answer_query *facts, const struct dns_answer *answer,
+                    uint16_t rcode, bool nsid)
+{
+	// The root, the type, the size, the upper bits of the code, version 0, and the upper half of the
+	// flags.
+	write64(at, (uint64_t)DNS_TYPE_OPT << 40 | (uint64_t)answer->edns_size << 24 |
+	                    (uint64_t)(rcode >> 4 & 0xff) << 16 |
+	                    (facts->dnssec_ok ? DNS_EDNS_FLAG_DO >> 8 : 0));
+	at[8] = 0;
+	write16(at + 9, nsid ? answer->nsid_length : 0);
 	if (nsid) {
-		cursor_put_u16(cursor, DNS_EDNS_NSID);
-		cursor_put_u16(cursor, options->nsid_length);
-		cursor_put(cursor, options->nsid, options->nsid_length);
+		memcpy(at + DNS_OPT_SIZE, answer->nsid, answer->nsid_length);
 	}
 }
 
-static void put_header(uint8_t *out, const struct query_facts *facts,
-                       const struct dns_answer_options *options, uint16_t rcode, bool truncated,
-                       uint16_t answers)
+static void put_header(uint8_t *out, const struct answer_query *facts, const struct dns_answer *answer,
+                       uint16_t rcode, bool truncated, uint16_t answers)
 {
-	struct cursor cursor = cursor_writer(out, DNS_HEADER_SIZE);
 	uint16_t flags =
 	        facts->flags & (DNS_MASK_OPCODE | DNS_FLAG_RECURSION_DESIRED | DNS_FLAG_CHECKING_DISABLED);
 
-	flags |= DNS_FLAG_RESPONSE | (rcode & DNS_MASK_RCODE);
-	flags |= options->authoritative ? DNS_FLAG_AUTHORITATIVE : 0;
-	flags |= options->recursion_available ? DNS_FLAG_RECURSION_AVAILABLE : 0;
+	flags |= answer->flags | (rcode & DNS_MASK_RCODE);
 	flags |= truncated ? DNS_FLAG_TRUNCATED : 0;
-	cursor_put_u16(&cursor, facts->id);
-	cursor_put_u16(&cursor, flags);
-	cursor_put_u16(&cursor, 1);
-	cursor_put_u16(&cursor, answers);
-	cursor_put_u16(&cursor, 0);
-	cursor_put_u16(&cursor, facts->opt ? 1 : 0);
+	write64(out, (uint64_t)facts->id << 48 | (uint64_t)flags << 32 | 1u << 16 | answers);
+	write32(out + 8, facts->opt);
 }
 
-int dns_answer_write(const uint8_t *query, size_t query_length, const struct dns_answer_options *options,
-                     uint8_t *out, size_t out_size)
+int dns_answer_write(const uint8_t *query, size_t query_length, const struct dns_answer *answer, uint8_t *out,
+                     size_t out_size)
 {
-	uint16_t edns_size = options->edns_size != 0 ? options->edns_size : DNS_EDNS_SIZE_DEFAULT;
-	struct query_facts facts;
-	struct cursor cursor;
+	const struct dns_answer_records *records = NULL;
+	struct answer_query facts = {0};
+	size_t fixed_size, opt_size, limit, length = 0;
 	uint16_t rcode, answers = 0;
-	size_t opt_size, fixed_size;
-	bool nsid, all = true;
+	bool nsid;
 
-	if (!read_query(query, query_length, &facts)) {
-		return -EBADMSG;
+	if (!read_plain(query, query_length, &facts)) {
+		struct answer_query odd; // not `facts`, whose address would keep it out of registers
+
+		if (!answer_query_read(query, query_length, &odd)) {
+			return -EBADMSG;
+		}
+		facts = odd;
 	}
-	rcode = choose_rcode(&facts, options);
-	cursor = cursor_writer(out, reply_limit(&facts, edns_size, out_size));
+	rcode = choose_rcode(&facts, answer);
+	limit = reply_limit(&facts, answer->edns_size, out_size);
 	fixed_size = (size_t)DNS_HEADER_SIZE + facts.question_length;
 	opt_size = facts.opt ? DNS_OPT_SIZE : 0;
-	if (cursor_left(&cursor) < fixed_size + opt_size) {
+	if (limit < fixed_size + opt_size) {
 		return -ENOSPC;
 	}
-	nsid = facts.nsid && options->nsid != NULL &&
-	       cursor_left(&cursor) >= fixed_size + opt_size + 4 + options->nsid_length;
-	opt_size += nsid ? 4u + options->nsid_length : 0;
+	nsid = facts.nsid && answer->nsid != NULL && limit >= fixed_size + opt_size + answer->nsid_length;
+	opt_size += nsid ? answer->nsid_length : 0;
 
 	if (out != query) {
-		memcpy(out + DNS_HEADER_SIZE, query + DNS_HEADER_SIZE, facts.question_length);
+		copy_question(out + DNS_HEADER_SIZE, query + DNS_HEADER_SIZE, facts.question_length);
 	}
-	cursor.position = fixed_size;
 	if (rcode == DNS_RCODE_NOERROR) {
-		answers = put_addresses(&cursor, opt_size, &facts, options, &all);
+		records = choose_records(&facts, answer);
+	}
+	if (records != NULL && records->count > 0) {
+		length = put_records(out + fixed_size, limit - fixed_size - opt_size, records, &answers);
 	}
 	if (facts.opt) {
-		put_opt(&cursor, &facts, options, edns_size, rcode, nsid);
+		put_opt(out + fixed_size + length, &facts, answer, rcode, nsid);
 	}
-	put_header(out, &facts, options, rcode, !all, answers);
-	return (int)cursor.position;
+	put_header(out, &facts, answer, rcode, records != NULL && answers < records->count, answers);
+	return (int)(fixed_size + length + opt_size);
 }

@@ -35,8 +35,7 @@ static void check_reply(const uint8_t *data, size_t size, bool want_nsid)
 	}
 }
 
-static void check_answer(const uint8_t *data, size_t size, const struct dns_answer_options *options,
-                         size_t out_size)
+static void check_answer(const uint8_t *data, size_t size, const struct dns_answer *answer, size_t out_size)
 {
 	uint8_t *out = malloc(out_size + 1), *place = malloc((size > out_size ? size : out_size) + 1);
 	struct dns_reply reply;
@@ -44,8 +43,8 @@ static void check_answer(const uint8_t *data, size_t size, const struct dns_answ
 
 	require(out != NULL && place != NULL);
 	memcpy(place, data, size);
-	length = dns_answer_write(data, size, options, out, out_size);
-	require(dns_answer_write(place, size, options, place, out_size) == length);
+	length = dns_answer_write(data, size, answer, out, out_size);
+	require(dns_answer_write(place, size, answer, place, out_size) == length);
 	if (length >= 0) {
 		require((size_t)length <= out_size && memcmp(out, place, (size_t)length) == 0);
 		require(dns_reply_parse(out, (size_t)length, true, &reply) == DNS_REPLY_OK);
@@ -64,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	                                     .address_count = 2,
 	                                     .nsid = (const uint8_t *)"backend",
 	                                     .nsid_length = 7};
+	struct dns_answer answer;
 	size_t out_size;
 
 	if (size < 2) {
@@ -73,6 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.rcode = data[0] & 1 ? 0 : data[1];
 	check_reply(data, size, false);
 	check_reply(data, size, true);
-	check_answer(data, size, &options, out_size);
+	require(dns_answer_prepare(&answer, &options) == 0);
+	check_answer(data, size, &answer, out_size);
+	dns_answer_free(&answer);
 	return 0;
 }

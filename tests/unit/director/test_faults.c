@@ -227,6 +227,42 @@ static void bad_checksums_are_dropped(void **state)
 	device_close(&device);
 }
 
+// As a NIC's driver or a sender at the other end of a ring marks what it verified or wrote; one of the two
+// marks says nothing.
+static void a_good_mark_stands_for_a_checksum_if_asked(void **state)
+{
+	static const uint64_t both = RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+	static const struct {
+		bool unmarked;
+		uint64_t marks;
+		bool taken;
+	} cases[] = {{false, both, false},
+	             {true, both, true},
+	             {true, 0, false},
+	             {true, RTE_MBUF_F_RX_IP_CKSUM_GOOD, false},
+	             {true, RTE_MBUF_F_RX_L4_CKSUM_GOOD, false},
+	             {true, RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_NONE, false},
+	             {true, RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_GOOD, false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct device device;
+		struct rte_mbuf *mbuf;
+
+		device_prepare(&device);
+		device.options.verify_unmarked = cases[i].unmarked;
+		device_open(&device);
+		mbuf = make_query(&device, 1000);
+		rte_pktmbuf_mtod(mbuf, uint8_t *)[40] ^= 1;
+		mbuf->ol_flags = cases[i].marks;
+		director_receive(device.director, 0, &mbuf, 1);
+		assert_int_equal(drops(&device, DIRECTOR_DROP_CHECKSUM), !cases[i].taken);
+		assert_string_equal(replies(&device, 1), cases[i].taken ? "b" : "");
+		check_balance(&device);
+		device_close(&device);
+	}
+}
+
 static void an_exhausted_pool_is_counted(void **state)
 {
 	struct rte_mbuf *taken[8192];
@@ -290,6 +326,7 @@ int main(void)
 	        cmocka_unit_test(faults_on_the_way_out_happen_as_often_as_asked),
 	        cmocka_unit_test(rubbish_is_counted_and_harms_nothing),
 	        cmocka_unit_test(bad_checksums_are_dropped),
+	        cmocka_unit_test(a_good_mark_stands_for_a_checksum_if_asked),
 	        cmocka_unit_test(an_exhausted_pool_is_counted),
 	        cmocka_unit_test(the_same_seed_gives_the_same_bytes),
 	};

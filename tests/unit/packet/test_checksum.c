@@ -67,6 +67,44 @@ static void a_sum_is_zero_only_for_zeroes(void **state)
 	assert_int_equal(packet_fold(0), 0);
 }
 
+// Numbers on both sides of every carry: 2^32 - 1, 2^32 and so on.
+static void a_fold_is_the_rest_modulo_65535_and_zero_only_of_zero(void **state)
+{
+	struct random random;
+
+	(void)state;
+	random_seed(&random, 4, 0);
+	for (int round = 0; round < 20000; round++) {
+		uint64_t sum = random_next(&random) >> random_below(&random, 64);
+
+		if (round % 2 == 0) {
+			sum = (UINT64_C(1) << random_below(&random, 64)) + random_below(&random, 5) - 2;
+		}
+		assert_int_equal(packet_fold64(sum), sum == 0 ? 0 : sum % 65535 == 0 ? 65535 : sum % 65535);
+		sum = (uint32_t)sum;
+		assert_int_equal(packet_fold((uint32_t)sum), sum == 0           ? 0
+		                                             : sum % 65535 == 0 ? 65535
+		                                                                : sum % 65535);
+	}
+}
+
+// Octets of all ones carry at every addition.
+static void sums_of_large_words_lose_no_carry(void **state)
+{
+	uint8_t data[200];
+
+	(void)state;
+	memset(data, 0xff, sizeof(data));
+	for (size_t at = 0; at < 8; at++) {
+		for (size_t length = 1; length <= sizeof(data) - at; length++) {
+			data[at] = 0xfe;
+			assert_int_equal(packet_sum(data + at, length),
+			                 rte_be_to_cpu_16(rte_raw_cksum(data + at, length)));
+			data[at] = 0xff;
+		}
+	}
+}
+
 static void udp_never_sends_a_zero_checksum(void **state)
 {
 	(void)state;
@@ -121,6 +159,8 @@ int main(void)
 	        cmocka_unit_test(the_example_of_rfc_1071_sums_to_ddf2),
 	        cmocka_unit_test(the_example_of_rfc_1624_updates_to_zero),
 	        cmocka_unit_test(a_sum_is_zero_only_for_zeroes),
+	        cmocka_unit_test(a_fold_is_the_rest_modulo_65535_and_zero_only_of_zero),
+	        cmocka_unit_test(sums_of_large_words_lose_no_carry),
 	        cmocka_unit_test(udp_never_sends_a_zero_checksum),
 	        cmocka_unit_test(parts_at_odd_and_even_offsets_combine_to_the_whole),
 	        cmocka_unit_test(an_updated_checksum_is_the_recomputed_one),

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/units.h"
+#include "dns/answer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -71,6 +72,7 @@ struct backend {
 	uint32_t first;
 	uint32_t waiting;
 	struct random random;
+	struct dns_answer answer; ///< what it answers
 	uint64_t received;
 	uint64_t answered;
 };

@@ -53,6 +53,7 @@ struct director_options {
 	                       ///< services'; ADDRESS_NONE: none
 	bool proxy_neighbours; ///< answer ARP and ND for every address, as a gateway would
 	bool verify_checksums; ///< of what comes in
+	bool verify_unmarked;  ///< but not of what is marked as good both for IP and for UDP
 	bool refuse_partial;   ///< a checksum that the sending kernel left to an offload is a bad one, too
 	uint16_t mtu;
 	struct director_faults faults;

@@ -1,7 +1,7 @@
 #pragma once
-// The server's side: a valid reply to a query, for the director model and its backends. No allocation, no
-// state: pure functions of the query and the options, any thread, fit for the data path. Options and buffers
-// are the caller's.
+// The server's side: a valid reply to a query, for the director model and its backends. What a server answers
+// is put into wire form once; a reply is then a pure function of the query and of that, any thread, fit for
+// the data path. Options and buffers are the caller's.
 
 #include "base/address.h"
 #include "dns/wire.h"
@@ -25,6 +25,37 @@ struct dns_answer_options {
 	uint16_t edns_size; ///< payload size to announce and to stay within; 0: DNS_EDNS_SIZE_DEFAULT
 };
 
+/** Octets of a record with its name as a pointer, of type A and of type AAAA. */
+#define DNS_ANSWER_IPV4_SIZE 16
+#define DNS_ANSWER_IPV6_SIZE 28
+
+/** Records of one type, ready to stand behind the question whose name they point to. */
+struct dns_answer_records {
+	uint8_t *octets;
+	uint32_t count;
+	uint16_t size; ///< of each
+};
+
+/** What a server answers, in wire form. Only the functions below write it. */
+struct dns_answer {
+	struct dns_answer_records ipv4;
+	struct dns_answer_records ipv6;
+	uint8_t *nsid;        ///< the whole EDNS option; NULL: none
+	uint16_t nsid_length; ///< the option's
+	uint16_t flags;       ///< of every reply's header
+	uint16_t rcode;
+	uint16_t edns_size;
+};
+
+/**
+ * Put into wire form what the options say; nothing of them is borrowed any longer. Free it with
+ * dns_answer_free(). Returns 0 or -ENOMEM, and then it holds nothing.
+ */
+int dns_answer_prepare(struct dns_answer *answer, const struct dns_answer_options *options);
+
+/** Free what it holds; the struct is the caller's. */
+void dns_answer_free(struct dns_answer *answer);
+
 /**
  * Write the reply to a query: id, question, opcode, RD and CD copied; addresses of the question's type in
  * class IN as records that point to the question's name; an OPT record (DO copied) if the query had one, with
@@ -36,5 +67,5 @@ struct dns_answer_options {
  * length, -EBADMSG for what is not a well-formed query with one question (drop it), or -ENOSPC when not even
  * header, question and OPT fit.
  */
-int dns_answer_write(const uint8_t *query, size_t query_length, const struct dns_answer_options *options,
-                     uint8_t *out, size_t out_size);
+int dns_answer_write(const uint8_t *query, size_t query_length, const struct dns_answer *answer, uint8_t *out,
+                     size_t out_size);

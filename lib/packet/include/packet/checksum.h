@@ -44,17 +44,24 @@ static inline void packet_write16(uint8_t *at, uint16_t value)
 /** Fold a sum into 16 bits with end-around carry. Zero only for zero. */
 static inline uint16_t packet_fold(uint32_t sum)
 {
-	sum = (sum >> 16) + (sum & 0xffff);
-	sum += sum >> 16;
-	return (uint16_t)sum;
+	// Both halves added crosswise: the carry out of the low half is the one that comes round.
+	return (uint16_t)((sum + (sum << 16 | sum >> 16)) >> 16);
 }
 
 /** Fold a 64-bit sum into 16 bits with end-around carry. Zero only for zero. */
 static inline uint16_t packet_fold64(uint64_t sum)
 {
-	sum = (sum >> 32) + (sum & 0xffffffff);
-	sum = (sum >> 32) + (sum & 0xffffffff);
-	return packet_fold((uint32_t)sum);
+	return packet_fold((uint32_t)((sum + (sum << 32 | sum >> 32)) >> 32));
+}
+
+/** `sum` plus a word that was read from memory as it lies there, with end-around carry. */
+static inline uint64_t packet_sum_word(uint64_t sum, const uint8_t *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	sum += word;
+	return sum + (sum < word);
 }
 
 /**
@@ -65,30 +72,36 @@ static inline uint16_t packet_fold64(uint64_t sum)
 static inline uint32_t packet_sum(const void *data, size_t length)
 {
 	const uint8_t *at = (const uint8_t *)data;
-	uint64_t sum = 0, other = 0, word = 0;
+	uint64_t sum = 0, rest = 0;
 	uint32_t half;
+	uint16_t quarter;
 
 	// The sum is independent of the byte order (RFC 1071, 2(B)): add native words and turn the result.
-	// Two sums of 32-bit halves: no carry is lost below 2^32 octets.
-	for (; length >= sizeof(word); length -= sizeof(word), at += sizeof(word)) {
-		memcpy(&word, at, sizeof(word));
-		sum += (uint32_t)word;
-		other += word >> 32;
+	// 2^64 is 1 modulo 65535: the carry out of the top comes in again at the bottom.
+	for (; length >= 4 * sizeof(sum); length -= 4 * sizeof(sum), at += 4 * sizeof(sum)) {
+		sum = packet_sum_word(sum, at);
+		sum = packet_sum_word(sum, at + 8);
+		sum = packet_sum_word(sum, at + 16);
+		sum = packet_sum_word(sum, at + 24);
 	}
-	sum += other;
-	word = 0;
-	for (; length >= sizeof(half); length -= sizeof(half), at += sizeof(half)) {
+	for (; length >= sizeof(sum); length -= sizeof(sum), at += sizeof(sum)) {
+		sum = packet_sum_word(sum, at);
+	}
+	if ((length & 4) != 0) {
 		memcpy(&half, at, sizeof(half));
-		sum += half;
+		rest = half;
+		at += sizeof(half);
 	}
-	if (length > 0) {
-		memcpy(&word, at, length);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-		word >>= 32;
-#endif
-		sum += word;
+	if ((length & 2) != 0) {
+		memcpy(&quarter, at, sizeof(quarter));
+		rest += quarter;
+		at += sizeof(quarter);
 	}
-	return packet_be16(packet_fold64(sum));
+	if ((length & 1) != 0) {
+		rest += packet_be16((uint16_t)(at[0] << 8));
+	}
+	sum += rest;
+	return packet_be16(packet_fold64(sum + (sum < rest)));
 }
 
 /**
