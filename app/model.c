@@ -72,6 +72,7 @@ static struct director_options fill_options(const struct plan *plan, const uint8
 	options.own = place->own;
 	options.proxy_neighbours = place->proxy_neighbours;
 	options.verify_checksums = place->verify_checksums;
+	options.verify_unmarked = place->verify_unmarked;
 	options.refuse_partial = place->refuse_partial;
 	options.pending = model_pending(plan);
 	options.faults = model->faults;

@@ -19,6 +19,7 @@ struct model_place {
 	struct address own; ///< see struct director_options, these too
 	bool proxy_neighbours;
 	bool verify_checksums;
+	bool verify_unmarked;
 	bool refuse_partial;
 };
 

@@ -186,15 +186,18 @@ static unsigned step_senders(struct worker_team *team, struct agenda *agenda, bo
 static void settle(struct session *session, struct events_seat *seat, struct agenda *agenda, ns_t now)
 {
 	bool sending = agenda->senders <= now, passing = agenda->director <= now,
-	     receiving = agenda->receiver <= now, first = sending;
+	     receiving = agenda->receiver <= now, first = sending, polling = false;
 
 	agenda->sent = agenda->received = false;
 	while (sending || passing || receiving) {
 		unsigned sent = sending ? step_senders(session->team, agenda, first, now) : 0;
 		unsigned passed = 0, received = 0;
 
-		if (passing || sent > 0) {
+		polling = polling || sent > 0;
+		if (polling) {
 			passed = events_seat_step(seat, now);
+		} else if (passing) {
+			passed = director_port_pass(seat->director, seat->port, seat->queues, now);
 		}
 		if (receiving || (passed > 0 && director_transmitted(session->director) != agenda->taken)) {
 			agenda->taken = director_transmitted(session->director);
@@ -205,7 +208,7 @@ static void settle(struct session *session, struct events_seat *seat, struct age
 		sending = sent > 0 || (received > 0 && senders_wait(session->team));
 		first = false;
 		// Less than a burst: that was all.
-		passing = passed >= DIRECTOR_BURST;
+		passing = polling = passed >= DIRECTOR_BURST;
 		receiving = received >= WORKER_RECEIVE_BURST;
 	}
 }

@@ -182,7 +182,8 @@ static int make_director(struct session *session, struct error *error)
 	                                  .connections = table_room(plan),
 	                                  .hops = 4, // client, director, real server and back
 	                                  .proxy_neighbours = true,
-	                                  .verify_checksums = true};
+	                                  .verify_checksums = true,
+	                                  .verify_unmarked = plan->port.verify == PLAN_VERIFY_AUTO};
 
 	return model_make(&session->director, plan, director_mac, &place, error);
 }

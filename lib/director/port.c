@@ -46,17 +46,12 @@ uint64_t director_transmitted(const struct director *director)
 	return director->transmitted;
 }
 
-unsigned director_port_step(struct director *director, uint16_t port, uint16_t queues, ns_t now)
+unsigned director_port_pass(struct director *director, uint16_t port, uint16_t queues, ns_t now)
 {
 	struct rte_mbuf *frames[DIRECTOR_BURST];
 	unsigned moved = 0;
 	uint16_t count, queue;
 
-	for (queue = 0; queue < queues; queue++) {
-		count = rte_eth_rx_burst(port, queue, frames, DIRECTOR_BURST);
-		director_receive_from(director, now, queue, frames, count);
-		moved += count;
-	}
 	director_advance(director, now);
 	// No more than may come in and a burst: a long backlog must not starve the receive queues.
 	for (unsigned room = (queues + 1u) * DIRECTOR_BURST; room > 0; room -= count) {
@@ -69,4 +64,18 @@ unsigned director_port_step(struct director *director, uint16_t port, uint16_t q
 		moved += count;
 	}
 	return moved;
+}
+
+unsigned director_port_step(struct director *director, uint16_t port, uint16_t queues, ns_t now)
+{
+	struct rte_mbuf *frames[DIRECTOR_BURST];
+	unsigned received = 0;
+	uint16_t count;
+
+	for (uint16_t queue = 0; queue < queues; queue++) {
+		count = rte_eth_rx_burst(port, queue, frames, DIRECTOR_BURST);
+		director_receive_from(director, now, queue, frames, count);
+		received += count;
+	}
+	return received + director_port_pass(director, port, queues, now);
 }

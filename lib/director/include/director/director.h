@@ -174,6 +174,9 @@ const char *director_drop_name(enum director_drop drop);
  */
 unsigned director_port_step(struct director *director, uint16_t port, uint16_t queues, ns_t now);
 
+/** The same without a look at the receive queues: for whoever knows that nothing has come. */
+unsigned director_port_pass(struct director *director, uint16_t port, uint16_t queues, ns_t now);
+
 /** Frames that ports took from director_port_step() so far: it grows when there is something to receive at
  * the other end. */
 uint64_t director_transmitted(const struct director *director);
