@@ -194,6 +194,11 @@ int director_create(struct director **out, const struct director_options *option
 	director->options = *options;
 	director->pool = pool;
 	random_seed(&director->random, options->seed, 0);
+	director->disturbs_in = options->faults.loss_in > 0 || options->faults.duplicate_in > 0 ||
+	                        options->faults.corrupt_in > 0 || options->faults.jitter_in > 0;
+	director->disturbs_out = options->faults.loss_out > 0 || options->faults.duplicate_out > 0 ||
+	                         options->faults.corrupt_out > 0 || options->faults.truncate_out > 0 ||
+	                         options->faults.wrong_source_out > 0 || options->faults.jitter_out > 0;
 	result = set_up(director, options, error);
 	if (result != 0) {
 		director_destroy(director);

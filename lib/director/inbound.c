@@ -1,5 +1,4 @@
 // The way of a frame into the director: parsing, the IPVS model, the real servers.
-#include "packet/neighbour.h"
 #include "packet/parse.h"
 #include "state.h"
 
@@ -46,9 +45,9 @@ static void hold_unreachable(struct director *director, ns_t at, const struct pa
 
 /** Prepare a real server's reply for `at`. */
 static void hold_reply(struct director *director, ns_t at, const struct packet_view *view, uint16_t queue,
-                       uint16_t server)
+                       uint16_t server, uint16_t index)
 {
-	const struct backend *backend = &director->backends[director->backend_of[server]];
+	const struct backend *backend = &director->backends[index];
 	struct frame_layout layout = frames_layout(view);
 	size_t room = director->options.mtu - FRAMES_TRANSPORT_LENGTH -
 	              (size_t)(view->family == ADDRESS_IPV6 ? FRAMES_IPV6_LENGTH : FRAMES_IPV4_LENGTH);
@@ -77,7 +76,7 @@ static void hold_reply(struct director *director, ns_t at, const struct packet_v
 		        .life = backend->life,
 		        .length = (uint16_t)length,
 		        .server = server,
-		        .backend = director->backend_of[server],
+		        .backend = index,
 		        .queue = queue,
 		        .client_port = view->source_port,
 		        .service_port = view->destination_port,
@@ -89,11 +88,12 @@ static void hold_reply(struct director *director, ns_t at, const struct packet_v
 static void hand_to_backend(struct director *director, ns_t now, const struct packet_view *view,
                             uint16_t queue, uint16_t server)
 {
+	uint16_t index = director->backend_of[server];
 	ns_t at = now;
 
-	switch (backend_receive(&director->backends[director->backend_of[server]], now, &at)) {
+	switch (backend_receive(&director->backends[index], now, &at)) {
 	case BACKEND_ANSWERS:
-		hold_reply(director, at, view, queue, server);
+		hold_reply(director, at, view, queue, server, index);
 		break;
 	case BACKEND_REFUSES:
 		hold_unreachable(director, at, view, queue, server, false);
@@ -179,7 +179,7 @@ void director_deliver(struct director *director, ns_t now, const struct packet_v
 	deliver(director, now, view, service, queue);
 }
 
-/** One copy of a query on its way in, which may be late. */
+/** One copy of a query on its way in through the faults of the network, which may be late. */
 static void bring_in(struct director *director, ns_t now, const struct packet_view *view, size_t length,
                      uint16_t service, uint16_t queue)
 {
@@ -218,68 +218,6 @@ static void bring_in(struct director *director, ns_t now, const struct packet_vi
 	}
 }
 
-static bool is_service_address(const struct director *director, const struct address *address)
-{
-	for (unsigned i = 0; i < director->options.service_count; i++) {
-		if (address_equal(&director->services[i].address, address)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/** True of the addresses that are the director's for ARP, ND and pings. */
-static bool is_own_address(const struct director *director, const struct address *address)
-{
-	const struct address *own = &director->options.own;
-
-	return is_service_address(director, address) ||
-	       (own->family != ADDRESS_NONE && address_equal(own, address));
-}
-
-/** Answer ARP, ND and pings. */
-static void answer_neighbour(struct director *director, const struct packet_view *view, uint16_t queue)
-{
-	bool echo = view->kind == PACKET_ICMP_ECHO_REQUEST;
-	struct address asked = packet_address(view, echo ? view->destination : view->neighbour.target);
-	struct address asking = packet_address(view, view->source);
-	struct rte_mbuf *mbuf;
-	uint8_t *frame;
-	size_t length;
-
-	// Who probes for an address or announces its own wants no answer from a gateway.
-	if (!is_own_address(director, &asked) &&
-	    (!director->options.proxy_neighbours || !address_is_unicast(&asking) ||
-	     address_equal(&asked, &asking))) {
-		director_drop(director, DIRECTOR_DROP_FOREIGN);
-		return;
-	}
-	mbuf = rte_pktmbuf_alloc(director->pool);
-	if (mbuf == NULL) {
-		director_drop(director, DIRECTOR_DROP_NEIGHBOUR);
-		return;
-	}
-	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
-	if (echo) {
-		length = packet_echo_reply(frame, rte_pktmbuf_tailroom(mbuf), view, director->options.mac);
-	} else if (view->kind == PACKET_ARP_REQUEST) {
-		length = packet_arp_reply(frame, view, director->options.mac);
-	} else {
-		length = packet_nd_advert(frame, view, director->options.mac);
-	}
-	if (length == 0) {
-		rte_pktmbuf_free(mbuf);
-		director_drop(director, DIRECTOR_DROP_IGNORED);
-		return;
-	}
-	director_set_length(mbuf, length);
-	if (director_put_out(director, mbuf, queue)) {
-		director->counters.neighbours++;
-	} else {
-		director_drop(director, DIRECTOR_DROP_NEIGHBOUR);
-	}
-}
-
 static void take_udp(struct director *director, ns_t now, const struct packet_view *view, size_t length,
                      uint16_t queue)
 {
@@ -287,6 +225,11 @@ static void take_udp(struct director *director, ns_t now, const struct packet_vi
 
 	if (!find_service(director, view, &service)) {
 		director_drop(director, DIRECTOR_DROP_FOREIGN);
+		return;
+	}
+	if (!director->disturbs_in) {
+		director->counters.queries++;
+		deliver(director, now, view, service, queue);
 		return;
 	}
 	if (director_happens(director, director->options.faults.duplicate_in)) {
@@ -343,12 +286,18 @@ static void take_frame(struct director *director, ns_t now, const uint8_t *frame
 	case PACKET_ARP_REQUEST:
 	case PACKET_ND_SOLICIT:
 	case PACKET_ICMP_ECHO_REQUEST:
-		answer_neighbour(director, &view, queue);
+		director_answer_neighbour(director, &view, queue);
 		break;
 	default:
 		director_drop(director, DIRECTOR_DROP_IGNORED);
 		break;
 	}
+}
+
+/** A frame in several segments, read into one buffer; NULL when it is too long. */
+static const uint8_t *join_segments(const struct rte_mbuf *mbuf, uint8_t buffer[FRAME_MAX])
+{
+	return mbuf->pkt_len <= FRAME_MAX ? rte_pktmbuf_read(mbuf, 0, mbuf->pkt_len, buffer) : NULL;
 }
 
 void director_receive_from(struct director *director, ns_t now, uint16_t queue, struct rte_mbuf **frames,
@@ -357,21 +306,14 @@ void director_receive_from(struct director *director, ns_t now, uint16_t queue, 
 	uint8_t buffer[FRAME_MAX];
 
 	director_advance(director, now);
-	if (count == 0) {
-		return;
-	}
 	director->counters.received += count;
 	for (unsigned i = 0; i < count; i++) {
-		uint32_t length = frames[i]->pkt_len;
-		const uint8_t *frame = NULL;
+		const uint8_t *frame = frames[i]->nb_segs == 1 ? rte_pktmbuf_mtod(frames[i], const uint8_t *)
+		                                               : join_segments(frames[i], buffer);
 
-		if (frames[i]->nb_segs == 1) {
-			frame = rte_pktmbuf_mtod(frames[i], const uint8_t *);
-		} else if (length <= sizeof(buffer)) {
-			frame = rte_pktmbuf_read(frames[i], 0, length, buffer);
-		}
 		if (frame != NULL) {
-			take_frame(director, now, frame, length, is_to_verify(director, frames[i]), queue);
+			take_frame(director, now, frame, frames[i]->pkt_len,
+			           is_to_verify(director, frames[i]), queue);
 		} else {
 			director_drop(director, DIRECTOR_DROP_IGNORED);
 		}

@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+// Who gets the buffer itself, over rings, need not check what was written just now; drivers of other ports
+// don't look at it.
+#define CHECKSUMS_GOOD (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+
 void director_drop(struct director *director, enum director_drop reason)
 {
 	director->counters.drops[reason]++;
@@ -90,26 +94,16 @@ static uint16_t port_of(const struct backend *backend, const struct transit *tra
 	return backend->options.port != 0 ? backend->options.port : transit->service_port;
 }
 
-/** A real server's reply passes the director: translated, or not. */
-static void send_reply(struct director *director, ns_t at, const struct transit *transit)
+/** A reply that leaves otherwise than it was written, or through faults of the network. */
+static void send_disturbed(struct director *director, ns_t at, const struct transit *transit, bool translated)
 {
 	const struct director_faults *faults = &director->options.faults;
-	struct backend *backend = &director->backends[transit->backend];
+	const struct backend *backend = &director->backends[transit->backend];
 	uint16_t length = transit->length;
 	uint8_t *frame = rte_pktmbuf_mtod(transit->mbuf, uint8_t *);
-	struct address client = frames_client(frame, transit->layout);
-	bool translated, truncated, corrupted;
-	uint16_t service;
+	bool truncated, corrupted;
 
-	if (backend->life != transit->life) {
-		rte_pktmbuf_free(transit->mbuf);
-		director_drop(director, DIRECTOR_DROP_BACKEND_DIED);
-		return;
-	}
-	backend->answered++;
-	translated = ipvs_packet_out(director->ipvs, at, &client, transit->client_port, transit->server,
-	                             &service) &&
-	             !director_happens(director, faults->wrong_source_out);
+	translated = translated && !director_happens(director, faults->wrong_source_out);
 	truncated = director_happens(director, faults->truncate_out);
 	if (!translated) {
 		frames_move_reply(frame, transit->layout, &backend->options.address,
@@ -123,9 +117,7 @@ static void send_reply(struct director *director, ns_t at, const struct transit 
 	}
 	corrupted = length > 0 && director_happens(director, faults->corrupt_out);
 	if (!corrupted) {
-		// Who gets the buffer itself, over rings, need not check what was written just now; drivers
-		// of other ports don't look at it.
-		transit->mbuf->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+		transit->mbuf->ol_flags |= CHECKSUMS_GOOD;
 	} else {
 		uint64_t bit = random_below(&director->random, (uint64_t)length * 8);
 
@@ -135,6 +127,32 @@ static void send_reply(struct director *director, ns_t at, const struct transit 
 	director->counters.corrupted += corrupted;
 	emit(director, at, transit->mbuf, transit->queue,
 	     translated ? &director->counters.answered : &director->counters.own_source);
+}
+
+/** A real server's reply passes the director: translated, or not. */
+static void send_reply(struct director *director, ns_t at, const struct transit *transit)
+{
+	struct backend *backend = &director->backends[transit->backend];
+	struct rte_mbuf *mbuf = transit->mbuf;
+	struct address client;
+	bool translated;
+	uint16_t service;
+
+	if (backend->life != transit->life) {
+		rte_pktmbuf_free(mbuf);
+		director_drop(director, DIRECTOR_DROP_BACKEND_DIED);
+		return;
+	}
+	backend->answered++;
+	client = frames_client(rte_pktmbuf_mtod(mbuf, uint8_t *), transit->layout);
+	translated =
+	        ipvs_packet_out(director->ipvs, at, &client, transit->client_port, transit->server, &service);
+	if (!translated || director->disturbs_out) {
+		send_disturbed(director, at, transit, translated);
+		return;
+	}
+	mbuf->ol_flags |= CHECKSUMS_GOOD;
+	finish(director, mbuf, transit->queue, &director->counters.answered);
 }
 
 static void send_unreachable(struct director *director, ns_t at, const struct transit *transit)
@@ -161,15 +179,22 @@ static void send_unreachable(struct director *director, ns_t at, const struct tr
 	     transit->host ? &director->counters.unreachable : &director->counters.refused);
 }
 
-static void run_transit(struct director *director, ns_t at, const struct transit *transit)
+/** A query that came late reaches the load balancer. */
+static void bring_late(struct director *director, ns_t at, const struct transit *transit)
 {
+	struct rte_mbuf *mbuf = transit->mbuf;
 	struct packet_view view;
 
+	packet_parse(rte_pktmbuf_mtod(mbuf, uint8_t *), transit->length, &view);
+	director_deliver(director, at, &view, transit->queue);
+	rte_pktmbuf_free(mbuf);
+}
+
+static void run_transit(struct director *director, ns_t at, const struct transit *transit)
+{
 	switch (transit->kind) {
 	case TRANSIT_QUERY:
-		packet_parse(rte_pktmbuf_mtod(transit->mbuf, uint8_t *), transit->length, &view);
-		director_deliver(director, at, &view, transit->queue);
-		rte_pktmbuf_free(transit->mbuf);
+		bring_late(director, at, transit);
 		break;
 	case TRANSIT_REPLY:
 		send_reply(director, at, transit);
@@ -187,12 +212,11 @@ void director_run_due(struct director *director, ns_t now)
 {
 	struct queue_entry entry;
 
-	while (queue_next(&director->queue) <= now && queue_pop(&director->queue, now, &entry)) {
-		// A copy: what it leads to may take the slot.
-		struct transit transit = director->transits[entry.slot];
-
+	while (queue_pop(&director->queue, now, &entry)) {
+		// What it leads to may take its place: director_hold() comes last in all of it, when nothing
+		// of it is looked at any more.
 		queue_release(&director->queue, entry.slot);
-		run_transit(director, entry.at, &transit);
+		run_transit(director, entry.at, &director->transits[entry.slot]);
 	}
 }
 

@@ -46,36 +46,41 @@ uint64_t director_transmitted(const struct director *director)
 	return director->transmitted;
 }
 
-unsigned director_port_pass(struct director *director, uint16_t port, uint16_t queues, ns_t now)
+/** Hand to the port what is due, by the queue that its query came from. Returns the number of frames. */
+static unsigned send_due(struct director *director, uint16_t port, unsigned max)
 {
 	struct rte_mbuf *frames[DIRECTOR_BURST];
-	unsigned moved = 0;
+	unsigned left = max;
 	uint16_t count, queue;
 
+	while (left > 0 && director->output_head != director->output_tail) {
+		count = take_burst(director, frames,
+		                   (uint16_t)(left < DIRECTOR_BURST ? left : DIRECTOR_BURST), &queue);
+		transmit(director, port, queue, frames, count);
+		left -= count;
+	}
+	return max - left;
+}
+
+unsigned director_port_pass(struct director *director, uint16_t port, uint16_t queues, ns_t now)
+{
 	director_advance(director, now);
 	// No more than may come in and a burst: a long backlog must not starve the receive queues.
-	for (unsigned room = (queues + 1u) * DIRECTOR_BURST; room > 0; room -= count) {
-		count = take_burst(director, frames,
-		                   (uint16_t)(room < DIRECTOR_BURST ? room : DIRECTOR_BURST), &queue);
-		if (count == 0) {
-			break;
-		}
-		transmit(director, port, queue, frames, count);
-		moved += count;
-	}
-	return moved;
+	return send_due(director, port, (queues + 1u) * DIRECTOR_BURST);
 }
 
 unsigned director_port_step(struct director *director, uint16_t port, uint16_t queues, ns_t now)
 {
 	struct rte_mbuf *frames[DIRECTOR_BURST];
 	unsigned received = 0;
-	uint16_t count;
 
 	for (uint16_t queue = 0; queue < queues; queue++) {
-		count = rte_eth_rx_burst(port, queue, frames, DIRECTOR_BURST);
-		director_receive_from(director, now, queue, frames, count);
-		received += count;
+		uint16_t count = rte_eth_rx_burst(port, queue, frames, DIRECTOR_BURST);
+
+		if (count > 0) {
+			director_receive_from(director, now, queue, frames, count);
+			received += count;
+		}
 	}
 	return received + director_port_pass(director, port, queues, now);
 }

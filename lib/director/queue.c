@@ -36,7 +36,7 @@ static bool is_before(const struct queue_entry *a, const struct queue_entry *b)
 	return a->at < b->at || (a->at == b->at && a->order < b->order);
 }
 
-static void heap_push(struct queue *queue, const struct queue_entry *entry)
+void queue_push_late(struct queue *queue, const struct queue_entry *entry)
 {
 	uint32_t i;
 
@@ -72,56 +72,20 @@ static void heap_pop(struct queue *queue)
 	queue->heap[i] = last;
 }
 
-bool queue_push(struct queue *queue, ns_t at, uint32_t *slot)
-{
-	struct queue_entry entry = {.at = at, .order = queue->order};
-
-	if (queue->free_count == 0) {
-		return false;
-	}
-	queue->order++;
-	entry.slot = queue->free[--queue->free_count];
-	if (queue->ring_head == queue->ring_tail || at >= queue->ring_last) {
-		queue->ring[queue->ring_tail++ & queue->ring_mask] = entry;
-		queue->ring_last = at;
-	} else {
-		heap_push(queue, &entry);
-	}
-	queue->next = at < queue->next ? at : queue->next;
-	*slot = entry.slot;
-	return true;
-}
-
-/** The first entry, at the head of the ring or of the heap; NULL when there is none. */
-static const struct queue_entry *find_first(const struct queue *queue)
+void queue_pop_first(struct queue *queue, struct queue_entry *out)
 {
 	const struct queue_entry *ring = &queue->ring[queue->ring_head & queue->ring_mask];
+	ns_t next = NS_NEVER;
 
-	if (queue->ring_head == queue->ring_tail) {
-		return queue->heap_count > 0 ? queue->heap : NULL;
-	}
-	return queue->heap_count > 0 && is_before(queue->heap, ring) ? queue->heap : ring;
-}
-
-bool queue_pop(struct queue *queue, ns_t now, struct queue_entry *out)
-{
-	const struct queue_entry *first = find_first(queue);
-
-	if (first == NULL || first->at > now) {
-		return false;
-	}
-	*out = *first;
-	if (first == queue->heap) {
+	if (queue->ring_head == queue->ring_tail || is_before(queue->heap, ring)) {
+		*out = queue->heap[0];
 		heap_pop(queue);
 	} else {
+		*out = *ring;
 		queue->ring_head++;
 	}
-	first = find_first(queue);
-	queue->next = first != NULL ? first->at : NS_NEVER;
-	return true;
-}
-
-void queue_release(struct queue *queue, uint32_t slot)
-{
-	queue->free[queue->free_count++] = slot;
+	if (queue->ring_head != queue->ring_tail) {
+		next = queue->ring[queue->ring_head & queue->ring_mask].at;
+	}
+	queue->next = queue->heap_count > 0 && queue->heap[0].at < next ? queue->heap[0].at : next;
 }

@@ -46,6 +46,8 @@ struct director {
 	struct ipvs *ipvs;
 	struct rte_mempool *pool;
 	struct random random;
+	bool disturbs_in;  ///< there are faults on the way in
+	bool disturbs_out; ///< there are faults on the way out
 	struct limiter limiter;
 	ns_t now;
 	uint64_t transmitted; ///< frames that a port took
@@ -76,6 +78,9 @@ static inline void director_advance(struct director *director, ns_t now)
 
 /** A query reaches the load balancer proper. */
 void director_deliver(struct director *director, ns_t now, const struct packet_view *view, uint16_t queue);
+
+/** Answer a request by ARP or ND, or a ping. */
+void director_answer_neighbour(struct director *director, const struct packet_view *view, uint16_t queue);
 
 void director_drop(struct director *director, enum director_drop reason);
 

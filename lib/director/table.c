@@ -8,7 +8,8 @@
 // ip_vs_conn_expire: a connection that is still needed is looked at again after this time.
 #define REARM_SECONDS 60
 
-static uint32_t hash_client(const struct ipvs *ipvs, const struct address *client, uint16_t client_port)
+static inline uint32_t hash_client(const struct ipvs *ipvs, const struct address *client,
+                                   uint16_t client_port)
 {
 	uint64_t low, high;
 
@@ -37,14 +38,14 @@ static ns_t jiffy_start(const struct ipvs *ipvs, uint64_t jiffy)
 	return (jiffy - ipvs->options.first_jiffy) * ipvs->jiffy_length;
 }
 
-static void update_due(struct ipvs *ipvs)
+void table_update_due(struct ipvs *ipvs)
 {
 	ns_t timers = ipvs->wheel.next == UINT64_MAX ? NS_NEVER : jiffy_start(ipvs, ipvs->wheel.next);
 
 	ipvs->due = timers < ipvs->flush_at ? timers : ipvs->flush_at;
 }
 
-static bool same_client(const struct connection *c, const struct address *client, uint16_t client_port)
+static inline bool same_client(const struct connection *c, const struct address *client, uint16_t client_port)
 {
 	// In halves, which the compiler compares without a call.
 	return c->client_port == client_port && memcmp(c->client, client->bytes, 8) == 0 &&
@@ -59,8 +60,8 @@ uint32_t table_find(const struct ipvs *ipvs, const struct address *client, uint1
 	for (; i != TABLE_NONE; i = ipvs->connections[i].hash_next) {
 		const struct connection *c = &ipvs->connections[i];
 
-		if (c->service == service && c->is_template == is_template && !c->invalid &&
-		    same_client(c, client, client_port)) {
+		if (same_client(c, client, client_port) && c->service == service &&
+		    c->is_template == is_template && !c->invalid) {
 			break;
 		}
 	}
@@ -75,8 +76,8 @@ uint32_t table_find_reply(const struct ipvs *ipvs, const struct address *client,
 	for (; i != TABLE_NONE; i = ipvs->connections[i].hash_next) {
 		const struct connection *c = &ipvs->connections[i];
 
-		if (!c->is_template && ipvs->destinations[c->destination]->server == server &&
-		    same_client(c, client, client_port)) {
+		if (same_client(c, client, client_port) && !c->is_template &&
+		    ipvs->destinations[c->destination]->server == server) {
 			break;
 		}
 	}
@@ -156,18 +157,6 @@ uint32_t table_create(struct ipvs *ipvs, const struct ipvs_key *key, struct dest
 	return index;
 }
 
-void table_arm(struct ipvs *ipvs, uint32_t index)
-{
-	struct connection *c = &ipvs->connections[index];
-	uint64_t before = ipvs->wheel.next;
-
-	c->expires = ipvs->jiffies + c->timeout;
-	wheel_arm(&ipvs->wheel, index, c->expires, ipvs->jiffies);
-	if (ipvs->wheel.next != before) {
-		update_due(ipvs);
-	}
-}
-
 void table_expire_now(struct ipvs *ipvs, uint32_t index)
 {
 	struct connection *c = &ipvs->connections[index];
@@ -175,7 +164,7 @@ void table_expire_now(struct ipvs *ipvs, uint32_t index)
 	if (c->expires > ipvs->jiffies) {
 		c->expires = ipvs->jiffies;
 		wheel_arm(&ipvs->wheel, index, c->expires, ipvs->jiffies);
-		update_due(ipvs);
+		table_update_due(ipvs);
 	}
 }
 
@@ -237,7 +226,7 @@ void table_schedule_flush(struct ipvs *ipvs)
 	ipvs->flush_at = ipvs->options.flush_delay > 0
 	                         ? ipvs->now + ipvs->options.flush_delay
 	                         : jiffy_start(ipvs, wheel_fires_at(ipvs->jiffies + 1, ipvs->jiffies + 1));
-	update_due(ipvs);
+	table_update_due(ipvs);
 }
 
 /** ip_vs_conn_expire for every timer that is due. */
@@ -277,5 +266,5 @@ void table_run_timers(struct ipvs *ipvs, ns_t now)
 		flush(ipvs);
 	}
 	run_timers(ipvs, ipvs->jiffies);
-	update_due(ipvs);
+	table_update_due(ipvs);
 }

@@ -145,8 +145,19 @@ uint32_t table_find_reply(const struct ipvs *ipvs, const struct address *client,
 uint32_t table_create(struct ipvs *ipvs, const struct ipvs_key *key, struct destination *destination,
                       bool is_template);
 
+/** Find out anew when there is something to do, after a timer moved. */
+void table_update_due(struct ipvs *ipvs);
+
 /** Arm a connection's timer with its timeout (__ip_vs_conn_put_timer). */
-void table_arm(struct ipvs *ipvs, uint32_t index);
+static inline void table_arm(struct ipvs *ipvs, uint32_t index)
+{
+	struct connection *c = &ipvs->connections[index];
+
+	c->expires = ipvs->jiffies + c->timeout;
+	if (wheel_arm(&ipvs->wheel, index, c->expires, ipvs->jiffies)) {
+		table_update_due(ipvs);
+	}
+}
 
 /** Let a connection expire at the next jiffy (ip_vs_conn_expire_now). */
 void table_expire_now(struct ipvs *ipvs, uint32_t index);

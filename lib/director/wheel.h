@@ -5,6 +5,7 @@
 // lies in the records that they are of, so that whoever has the record at hand has the timer; the owner is
 // one thread.
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,7 +46,7 @@ static inline struct wheel_node *wheel_node(const struct wheel *wheel, uint32_t 
 /** calc_wheel_index: the bucket of a timer, and when that bucket is run. */
 static inline uint32_t wheel_bucket(uint64_t expires, uint64_t clock, uint64_t *fires)
 {
-	uint64_t delta = expires - clock;
+	uint64_t delta = expires - clock, end = WHEEL_LEVEL_START(1);
 	unsigned level = 0;
 
 	if ((int64_t)delta < 0) {
@@ -56,7 +57,7 @@ static inline uint32_t wheel_bucket(uint64_t expires, uint64_t clock, uint64_t *
 		expires = clock + WHEEL_TIMEOUT_MAX;
 		level = WHEEL_LEVELS - 1;
 	} else {
-		while (delta >= WHEEL_LEVEL_START(level + 1)) {
+		for (; delta >= end; end <<= WHEEL_LEVEL_BITS) {
 			level++;
 		}
 	}
@@ -71,9 +72,10 @@ void wheel_move(struct wheel *wheel, uint32_t timer, uint32_t bucket, uint64_t f
 
 /**
  * Arm or re-arm a timer (mod_timer) for jiffy `expires`, at jiffy `now`. All that is due by `now` must have
- * been popped. The bucket of a new record's timer is WHEEL_NONE.
+ * been popped. The bucket of a new record's timer is WHEEL_NONE. Returns whether the timer changed its
+ * bucket.
  */
-static inline void wheel_arm(struct wheel *wheel, uint32_t timer, uint64_t expires, uint64_t now)
+static inline bool wheel_arm(struct wheel *wheel, uint32_t timer, uint64_t expires, uint64_t now)
 {
 	uint64_t fires;
 	uint32_t bucket;
@@ -81,9 +83,11 @@ static inline void wheel_arm(struct wheel *wheel, uint32_t timer, uint64_t expir
 	wheel->clock = now + 1;
 	bucket = wheel_bucket(expires, wheel->clock, &fires);
 	// Mostly a flow's next packet comes long before its bucket does.
-	if (bucket != wheel_node(wheel, timer)->bucket) {
-		wheel_move(wheel, timer, bucket, fires);
+	if (bucket == wheel_node(wheel, timer)->bucket) {
+		return false;
 	}
+	wheel_move(wheel, timer, bucket, fires);
+	return true;
 }
 
 /** Disarm a timer; one that is not armed may be given. */
