@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <string.h>
 #include <time.h>
 
 #include "interrupt.h"
@@ -182,6 +183,23 @@ static unsigned step_senders(struct worker_team *team, struct agenda *agenda, bo
 	return sent;
 }
 
+// Queries that leave one by one find nothing in the caches unless it is asked for some queries before.
+#define FORESIGHT 6
+
+static void foresee(struct session *session, const struct agenda *agenda)
+{
+	struct address client = {.family = ADDRESS_NONE};
+	struct flow_source source;
+
+	for (unsigned i = 0; agenda->sent && i < session->team->sender_count; i++) {
+		if (worker_team_foresee(session->team, i, FORESIGHT, &source)) {
+			client.family = source.family;
+			memcpy(client.bytes, source.address, address_length(source.family));
+			director_foresee(session->director, &client, source.port);
+		}
+	}
+}
+
 // One moment of virtual time: until nobody has anything left to do at `now`.
 static void settle(struct session *session, struct events_seat *seat, struct agenda *agenda, ns_t now)
 {
@@ -238,6 +256,7 @@ int run_virtual(struct session *session, struct events *events, struct output *o
 			agenda.senders = agenda.director = agenda.receiver = 0;
 		}
 		settle(session, seat, &agenda, now);
+		foresee(session, &agenda);
 		next = agenda_fill(&agenda, session, events, output, result, now);
 		// What is due already was tried in vain at this moment (a full ring, a blocked policy): a
 		// little later, then.

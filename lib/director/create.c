@@ -1,6 +1,7 @@
 // Making and freeing the IPVS model.
 #include "director/ipvs.h"
 
+#include "base/pages.h"
 #include "table.h"
 
 #include <errno.h>
@@ -69,11 +70,10 @@ int ipvs_create(struct ipvs **out, const struct ipvs_options *options, struct er
 	ipvs->jiffy_end = ipvs->jiffy_length;
 	ipvs->timeout = table_jiffies(ipvs, options->udp_timeout);
 	ipvs->tracked = options->conntrack;
-	// Not cleared: a connection is written as a whole when it is made, and only then takes memory.
-	ipvs->connections =
-	        aligned_alloc(sizeof(*ipvs->connections), options->connections * sizeof(*ipvs->connections));
-	ipvs->conntracks = calloc(options->connections, sizeof(*ipvs->conntracks));
-	ipvs->heads = malloc(buckets * sizeof(*ipvs->heads));
+	// A connection takes memory when it is made.
+	ipvs->heads = pages_reserve(buckets * sizeof(*ipvs->heads));
+	ipvs->connections = pages_reserve(options->connections * sizeof(*ipvs->connections));
+	ipvs->conntracks = pages_reserve(options->connections * sizeof(*ipvs->conntracks));
 	if (ipvs->connections == NULL || ipvs->conntracks == NULL || ipvs->heads == NULL) {
 		ipvs_destroy(ipvs);
 		return error_set(error, -ENOMEM, "no memory for a table of %u connections",
@@ -100,8 +100,8 @@ void ipvs_destroy(struct ipvs *ipvs)
 	free(ipvs->services);
 	free(ipvs->destinations);
 	free(ipvs->servers);
-	free(ipvs->heads);
-	free(ipvs->conntracks);
-	free(ipvs->connections);
+	pages_free(ipvs->heads, ((uint64_t)ipvs->mask + 1) * sizeof(*ipvs->heads));
+	pages_free(ipvs->connections, ipvs->options.connections * sizeof(*ipvs->connections));
+	pages_free(ipvs->conntracks, ipvs->options.connections * sizeof(*ipvs->conntracks));
 	free(ipvs);
 }

@@ -329,3 +329,8 @@ void director_receive(struct director *director, ns_t now, struct rte_mbuf **fra
 {
 	director_receive_from(director, now, 0, frames, count);
 }
+
+void director_foresee(struct director *director, const struct address *client, uint16_t client_port)
+{
+	ipvs_foresee(director->ipvs, client, client_port);
+}

@@ -84,6 +84,18 @@ uint32_t table_find_reply(const struct ipvs *ipvs, const struct address *client,
 	return i;
 }
 
+void ipvs_foresee(struct ipvs *ipvs, const struct address *client, uint16_t client_port)
+{
+	uint32_t *place = &ipvs->foreseen[ipvs->foreseen_count++ % TABLE_FORESEEN];
+	uint32_t connection = ipvs->heads[*place];
+
+	if (connection != TABLE_NONE) {
+		__builtin_prefetch(&ipvs->connections[connection], 1);
+	}
+	*place = hash_client(ipvs, client, client_port);
+	__builtin_prefetch(&ipvs->heads[*place]);
+}
+
 void destination_bind(struct destination *destination, bool is_template)
 {
 	if (is_template) {

@@ -7,6 +7,8 @@
 
 #define SH_BUCKETS 256 ///< IP_VS_SH_TAB_SIZE
 #define TABLE_NONE UINT32_MAX
+// A flow's bucket comes to the cache by so many flows before its connection.
+#define TABLE_FORESEEN 4
 // Jiffies fit 32 bits with room for the wheel's cutoff.
 #define TIMEOUT_JIFFIES_MAX (UINT32_MAX / 4)
 #define SERVERS_MAX         UINT16_MAX
@@ -93,6 +95,8 @@ struct ipvs {
 	bool tracked; ///< conntrack is or was on: `conntracks` has been written to
 	uint32_t *heads;
 	uint32_t mask;
+	uint32_t foreseen[TABLE_FORESEEN]; ///< ring of the buckets of ipvs_foresee()'s last flows
+	uint32_t foreseen_count;
 	uint32_t free; ///< list of those that were used and are free again
 	uint32_t top;  ///< none from here on was ever used: what walks the table stops here
 	uint32_t count;

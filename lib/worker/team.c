@@ -38,6 +38,25 @@ uint64_t worker_team_outstanding(const struct worker_team *team)
 	return count;
 }
 
+bool worker_team_foresee(const struct worker_team *team, unsigned sender, unsigned skip,
+                         struct flow_source *source)
+{
+	const struct worker_sender *from = &team->senders[sender];
+	uint32_t tuple;
+
+	// Several cohorts take turns, and a trace has its own order.
+	if (from->cohort_count != 1 || from->steps != NULL ||
+	    flow_picker_upcoming(from->cohorts[0].picker, skip, &tuple, 1) == 0) {
+		return false;
+	}
+	*source = flow_space_source(team->space, tuple);
+	__builtin_prefetch(&team->ledger.answered[tuple], 1);
+	if (source->family == ADDRESS_IPV4) {
+		flow_space_prefetch_lookup4(team->space, source->port);
+	}
+	return true;
+}
+
 void worker_team_snapshot(const struct worker_team *team, struct stats_snapshot *snapshot, ns_t now)
 {
 	const struct stats_sender *senders[FLOW_WORKERS_MAX];

@@ -123,6 +123,9 @@ int director_create(struct director **out, const struct director_options *option
 /** Free it and the replies that it holds. NULL is fine. */
 void director_destroy(struct director *director);
 
+/** See ipvs_foresee(). */
+void director_foresee(struct director *director, const struct address *client, uint16_t client_port);
+
 /** Take `count` frames at `now`, which never decreases over all calls. The frames are freed, and never
  * written to. */
 void director_receive(struct director *director, ns_t now, struct rte_mbuf **frames, unsigned count);

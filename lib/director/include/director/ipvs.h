@@ -130,6 +130,12 @@ int ipvs_create(struct ipvs **out, const struct ipvs_options *options, struct er
 void ipvs_destroy(struct ipvs *ipvs);
 
 /**
+ * Bring to the cache what ipvs_packet_in() will look at for a client, some packets before it. For whoever
+ * hands packets over one by one; nothing but time depends on it.
+ */
+void ipvs_foresee(struct ipvs *ipvs, const struct address *client, uint16_t client_port);
+
+/**
  * A packet from a client (ip_vs_in_hook). `key->service` may name a service that was deleted. Times must not
  * decrease over all calls.
  */

@@ -122,6 +122,14 @@ const char *worker_team_backend(const struct worker_team *team, uint32_t tuple, 
  */
 uint64_t worker_team_in_flight(const struct worker_team *team);
 
+/**
+ * The source of the query that a sender sends after `skip` others (at most FLOW_PICKER_AHEAD), and what its
+ * reply will be looked up in on its way into the cache: for virtual time, where queries come one by one and
+ * nothing else says what is next. False when it can't be told. The sender's and receiver's thread.
+ */
+bool worker_team_foresee(const struct worker_team *team, unsigned sender, unsigned skip,
+                         struct flow_source *source);
+
 /** Sum the counters of all lcores at `now`; see stats_snapshot_take. */
 void worker_team_snapshot(const struct worker_team *team, struct stats_snapshot *snapshot, ns_t now);
 
