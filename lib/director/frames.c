@@ -13,7 +13,7 @@ enum protocol {
 	PROTOCOL_ICMP6 = 58,
 };
 
-static size_t network_length(uint8_t family)
+static inline size_t network_length(uint8_t family)
 {
 	return family == ADDRESS_IPV6 ? FRAMES_IPV6_LENGTH : FRAMES_IPV4_LENGTH;
 }
@@ -24,12 +24,12 @@ static uint8_t *network_of(uint8_t *frame, struct frame_layout layout)
 }
 
 /** The sum of both addresses of an IP header: they end it, the source before the destination. */
-static uint32_t sum_addresses(const uint8_t *network, uint8_t family)
+static inline uint32_t sum_addresses(const uint8_t *network, uint8_t family)
 {
 	return family == ADDRESS_IPV6 ? packet_sum(network + 8, 32) : packet_sum(network + 12, 8);
 }
 
-static uint8_t *write_ethernet(uint8_t *frame, const struct packet_view *query, const uint8_t mac[6])
+static inline uint8_t *write_ethernet(uint8_t *frame, const struct packet_view *query, const uint8_t mac[6])
 {
 	uint8_t *at = frame + 12;
 
@@ -45,7 +45,7 @@ static uint8_t *write_ethernet(uint8_t *frame, const struct packet_view *query, 
 }
 
 /** Write the IP header's constant fields and its addresses, the query's the other way round. */
-static void write_network(uint8_t *at, const struct packet_view *query, uint8_t protocol)
+static inline void write_network(uint8_t *at, const struct packet_view *query, uint8_t protocol)
 {
 	if (query->family == ADDRESS_IPV6) {
 		memcpy(at, "\x60\0\0\0", 4);
@@ -64,7 +64,8 @@ static void write_network(uint8_t *at, const struct packet_view *query, uint8_t 
 }
 
 /** Set the length of the IP header and its checksum; `addresses` is the sum of its addresses. */
-static void finish_network(uint8_t *at, uint8_t family, uint32_t addresses, uint8_t protocol, size_t length)
+static inline void finish_network(uint8_t *at, uint8_t family, uint32_t addresses, uint8_t protocol,
+                                  size_t length)
 {
 	if (family == ADDRESS_IPV6) {
 		packet_write16(at + 4, (uint16_t)length);
@@ -78,7 +79,8 @@ static void finish_network(uint8_t *at, uint8_t family, uint32_t addresses, uint
 }
 
 /** Set the UDP header's length and checksum; `sum` is that of the addresses and ports. */
-static size_t finish_udp(uint8_t *frame, struct frame_layout layout, uint32_t sum, size_t payload_length)
+static inline size_t finish_udp(uint8_t *frame, struct frame_layout layout, uint32_t sum,
+                                size_t payload_length)
 {
 	uint8_t *at = frame + layout.header - FRAMES_TRANSPORT_LENGTH;
 	uint16_t length = (uint16_t)(payload_length + FRAMES_TRANSPORT_LENGTH);
@@ -90,8 +92,8 @@ static size_t finish_udp(uint8_t *frame, struct frame_layout layout, uint32_t su
 	return layout.header + payload_length;
 }
 
-size_t frames_write_reply(uint8_t *frame, const struct packet_view *query, const uint8_t mac[6],
-                          size_t payload_length)
+size_t frames_write_reply(uint8_t *frame, struct frame_layout layout, const struct packet_view *query,
+                          const uint8_t mac[6], size_t payload_length)
 {
 	uint32_t addresses = sum_addresses(query->network, query->family);
 	uint8_t *at = write_ethernet(frame, query, mac);
@@ -101,8 +103,8 @@ size_t frames_write_reply(uint8_t *frame, const struct packet_view *query, const
 	at += network_length(query->family);
 	packet_write16(at, query->destination_port);
 	packet_write16(at + 2, query->source_port);
-	return finish_udp(frame, frames_layout(query),
-	                  addresses + query->destination_port + query->source_port, payload_length);
+	return finish_udp(frame, layout, addresses + query->destination_port + query->source_port,
+	                  payload_length);
 }
 
 /** Put an address into the IP header as the source. */
@@ -156,8 +158,8 @@ static size_t finish_icmp(uint8_t *frame, struct frame_layout layout, size_t quo
 	return layout.header + quote_length;
 }
 
-size_t frames_write_unreachable(uint8_t *frame, const struct packet_view *query, const uint8_t mac[6],
-                                bool host, size_t quote_length)
+size_t frames_write_unreachable(uint8_t *frame, struct frame_layout layout, const struct packet_view *query,
+                                const uint8_t mac[6], bool host, size_t quote_length)
 {
 	bool ipv6 = query->family == ADDRESS_IPV6;
 	uint8_t *at = write_ethernet(frame, query, mac);
@@ -168,7 +170,7 @@ size_t frames_write_unreachable(uint8_t *frame, const struct packet_view *query,
 	// Port and host (in IPv6: address) unreachable: RFC 792; RFC 4443, 3.1.
 	at[0] = ipv6 ? 1 : 3;
 	at[1] = ipv6 ? (host ? 3 : 4) : (host ? 1 : 3);
-	return finish_icmp(frame, frames_layout(query), quote_length);
+	return finish_icmp(frame, layout, quote_length);
 }
 
 /** Make a quote name another destination, as the datagram looks behind the NAT. */

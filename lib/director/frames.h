@@ -29,10 +29,10 @@ struct frame_layout {
 	uint8_t header; ///< octets before the payload or quote
 };
 
-/** The layout of what answers a query. */
+/** The layout of what answers a query: tagged as it is, and without its IP options. */
 static inline struct frame_layout frames_layout(const struct packet_view *query)
 {
-	size_t ethernet = query->vlan != PACKET_VLAN_NONE ? 18 : 14;
+	size_t ethernet = (size_t)(query->network - query->frame);
 	size_t network = query->family == ADDRESS_IPV6 ? FRAMES_IPV6_LENGTH : FRAMES_IPV4_LENGTH;
 
 	return (struct frame_layout){query->family, (uint8_t)(ethernet + network + FRAMES_TRANSPORT_LENGTH)};
@@ -73,8 +73,8 @@ static inline struct address frames_client(const uint8_t *frame, struct frame_la
  * Write the headers of the reply to a query before its payload, which already lies behind them: from the
  * service that the query went to, by the station `mac`. Returns the frame's length.
  */
-size_t frames_write_reply(uint8_t *frame, const struct packet_view *query, const uint8_t mac[6],
-                          size_t payload_length);
+size_t frames_write_reply(uint8_t *frame, struct frame_layout layout, const struct packet_view *query,
+                          const uint8_t mac[6], size_t payload_length);
 
 /** Make a reply that was written come from another address and port. frames_finish_reply() ends it. */
 void frames_move_reply(uint8_t *frame, struct frame_layout layout, const struct address *source,
@@ -90,8 +90,8 @@ size_t frames_quote_length(const struct packet_view *query);
  * Write the headers of an ICMP destination unreachable before its quote, which already lies behind them, as
  * frames_write_reply() does. `host` says host instead of port unreachable. Returns the frame's length.
  */
-size_t frames_write_unreachable(uint8_t *frame, const struct packet_view *query, const uint8_t mac[6],
-                                bool host, size_t quote_length);
+size_t frames_write_unreachable(uint8_t *frame, struct frame_layout layout, const struct packet_view *query,
+                                const uint8_t mac[6], bool host, size_t quote_length);
 
 /** Make an ICMP error that was written look as it does behind the NAT: from the real server, and with a quote
  * that went to it. */

@@ -25,7 +25,8 @@ static void hold_unreachable(struct director *director, ns_t at, const struct pa
 	}
 	frame = rte_pktmbuf_mtod(mbuf, uint8_t *);
 	memcpy(frame + layout.header, view->network, length);
-	director_set_length(mbuf, frames_write_unreachable(frame, view, director->options.mac, host, length));
+	director_set_length(
+	        mbuf, frames_write_unreachable(frame, layout, view, director->options.mac, host, length));
 	transit = director_hold(director, at, mbuf);
 	if (transit != NULL) {
 		*transit = (struct transit){
@@ -67,7 +68,8 @@ static void hold_reply(struct director *director, ns_t at, const struct packet_v
 		director_drop(director, DIRECTOR_DROP_BACKEND_QUERY);
 		return;
 	}
-	director_set_length(mbuf, frames_write_reply(frame, view, director->options.mac, (size_t)length));
+	director_set_length(mbuf,
+	                    frames_write_reply(frame, layout, view, director->options.mac, (size_t)length));
 	transit = director_hold(director, at, mbuf);
 	if (transit != NULL) {
 		*transit = (struct transit){

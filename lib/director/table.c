@@ -1,26 +1,12 @@
 // The connection table and its timers, after ip_vs_conn.c.
 #include "table.h"
 
-#include "base/random.h"
+#include "lookup.h"
 
 #include <string.h>
 
 // ip_vs_conn_expire: a connection that is still needed is looked at again after this time.
 #define REARM_SECONDS 60
-
-static inline uint32_t hash_client(const struct ipvs *ipvs, const struct address *client,
-                                   uint16_t client_port)
-{
-	uint64_t low, high;
-
-	memcpy(&low, client->bytes, sizeof(low));
-	memcpy(&high, client->bytes + 8, sizeof(high));
-	low = random_mix(low ^ ipvs->options.seed ^ (uint64_t)client_port << 40);
-	if (client->family == ADDRESS_IPV6) {
-		low = random_mix(low ^ high);
-	}
-	return (uint32_t)low & ipvs->mask;
-}
 
 uint64_t table_jiffies(const struct ipvs *ipvs, ns_t duration)
 {
@@ -45,45 +31,6 @@ void table_update_due(struct ipvs *ipvs)
 	ipvs->due = timers < ipvs->flush_at ? timers : ipvs->flush_at;
 }
 
-static inline bool same_client(const struct connection *c, const struct address *client, uint16_t client_port)
-{
-	// In halves, which the compiler compares without a call.
-	return c->client_port == client_port && memcmp(c->client, client->bytes, 8) == 0 &&
-	       memcmp(c->client + 8, client->bytes + 8, 8) == 0 && c->family == client->family;
-}
-
-uint32_t table_find(const struct ipvs *ipvs, const struct address *client, uint16_t client_port,
-                    uint16_t service, bool is_template)
-{
-	uint32_t i = ipvs->heads[hash_client(ipvs, client, client_port)];
-
-	for (; i != TABLE_NONE; i = ipvs->connections[i].hash_next) {
-		const struct connection *c = &ipvs->connections[i];
-
-		if (same_client(c, client, client_port) && c->service == service &&
-		    c->is_template == is_template && !c->invalid) {
-			break;
-		}
-	}
-	return i;
-}
-
-uint32_t table_find_reply(const struct ipvs *ipvs, const struct address *client, uint16_t client_port,
-                          uint16_t server)
-{
-	uint32_t i = ipvs->heads[hash_client(ipvs, client, client_port)];
-
-	for (; i != TABLE_NONE; i = ipvs->connections[i].hash_next) {
-		const struct connection *c = &ipvs->connections[i];
-
-		if (same_client(c, client, client_port) && !c->is_template &&
-		    ipvs->destinations[c->destination]->server == server) {
-			break;
-		}
-	}
-	return i;
-}
-
 void ipvs_foresee(struct ipvs *ipvs, const struct address *client, uint16_t client_port)
 {
 	uint32_t *place = &ipvs->foreseen[ipvs->foreseen_count++ % TABLE_FORESEEN];
@@ -92,7 +39,7 @@ void ipvs_foresee(struct ipvs *ipvs, const struct address *client, uint16_t clie
 	if (connection != TABLE_NONE) {
 		__builtin_prefetch(&ipvs->connections[connection], 1);
 	}
-	*place = hash_client(ipvs, client, client_port);
+	*place = lookup_hash(ipvs, client, client_port);
 	__builtin_prefetch(&ipvs->heads[*place]);
 }
 
@@ -131,7 +78,7 @@ uint32_t table_create(struct ipvs *ipvs, const struct ipvs_key *key, struct dest
                       bool is_template)
 {
 	uint32_t index = ipvs->free != TABLE_NONE ? ipvs->free : ipvs->top;
-	uint32_t *head = &ipvs->heads[hash_client(ipvs, &key->client, key->client_port)];
+	uint32_t *head = &ipvs->heads[lookup_hash(ipvs, &key->client, key->client_port)];
 	struct connection *c;
 
 	if (index == ipvs->options.connections) {
@@ -192,7 +139,7 @@ static void destroy(struct ipvs *ipvs, uint32_t index)
 	uint32_t *link;
 
 	memcpy(client.bytes, c->client, sizeof(client.bytes));
-	link = &ipvs->heads[hash_client(ipvs, &client, c->client_port)];
+	link = &ipvs->heads[lookup_hash(ipvs, &client, c->client_port)];
 	while (*link != index) {
 		link = &ipvs->connections[*link].hash_next;
 	}

@@ -137,14 +137,6 @@ static inline void table_advance(struct ipvs *ipvs, ns_t now)
 	ipvs->now = now;
 }
 
-/** Find a connection or template of a client; TABLE_NONE when there is none. */
-uint32_t table_find(const struct ipvs *ipvs, const struct address *client, uint16_t client_port,
-                    uint16_t service, bool is_template);
-
-/** Find the connection that a packet from `server` to a client belongs to. */
-uint32_t table_find_reply(const struct ipvs *ipvs, const struct address *client, uint16_t client_port,
-                          uint16_t server);
-
 /** Make a connection to a destination, not armed yet. TABLE_NONE when the table is full. */
 uint32_t table_create(struct ipvs *ipvs, const struct ipvs_key *key, struct destination *destination,
                       bool is_template);

@@ -1,10 +1,39 @@
 #include "wheel.h"
 
+// LVL_START(n) of kernel/time/timer.c and what comes of it.
+#define LEVEL_START(n)    ((uint64_t)(WHEEL_SLOTS - 1) << (((n)-1) * WHEEL_LEVEL_BITS))
+#define WHEEL_CUTOFF      LEVEL_START(WHEEL_LEVELS)
+#define WHEEL_TIMEOUT_MAX (WHEEL_CUTOFF - (UINT64_C(1) << WHEEL_LEVEL_SHIFT(WHEEL_LEVELS - 1)))
+
+/** calc_wheel_index: the bucket of a timer, and when that bucket is run. */
+static uint32_t find_bucket(uint64_t expires, uint64_t clock, uint64_t *fires)
+{
+	uint64_t delta = expires - clock;
+	unsigned level = 0;
+
+	if ((int64_t)delta < 0) {
+		*fires = clock;
+		return (uint32_t)(clock & (WHEEL_SLOTS - 1));
+	}
+	if (delta >= WHEEL_CUTOFF) {
+		expires = clock + WHEEL_TIMEOUT_MAX;
+		level = WHEEL_LEVELS - 1;
+	} else {
+		while (delta >= LEVEL_START(level + 1)) {
+			level++;
+		}
+	}
+	// Rounded up with the level's granularity, so that no timer fires early.
+	expires = (expires >> WHEEL_LEVEL_SHIFT(level)) + 1;
+	*fires = expires << WHEEL_LEVEL_SHIFT(level);
+	return (uint32_t)(level * WHEEL_SLOTS + (expires & (WHEEL_SLOTS - 1)));
+}
+
 uint64_t wheel_fires_at(uint64_t expires, uint64_t clock)
 {
 	uint64_t fires;
 
-	wheel_bucket(expires, clock, &fires);
+	find_bucket(expires, clock, &fires);
 	return fires;
 }
 
@@ -38,10 +67,15 @@ void wheel_disarm(struct wheel *wheel, uint32_t timer)
 	node->bucket = WHEEL_NONE;
 }
 
-void wheel_move(struct wheel *wheel, uint32_t timer, uint32_t bucket, uint64_t fires)
+bool wheel_move(struct wheel *wheel, uint32_t timer, uint64_t expires)
 {
 	struct wheel_node *node = wheel_node(wheel, timer);
+	uint64_t fires;
+	uint32_t bucket = find_bucket(expires, wheel->clock, &fires);
 
+	if (bucket == node->bucket) {
+		return false;
+	}
 	wheel_disarm(wheel, timer);
 	node->bucket = bucket;
 	node->prev = WHEEL_NONE;
@@ -54,6 +88,7 @@ void wheel_move(struct wheel *wheel, uint32_t timer, uint32_t bucket, uint64_t f
 	if (fires < wheel->next) {
 		wheel->next = fires;
 	}
+	return true;
 }
 
 /** The first bucket to run at or after the clock. Returns its jiffy, UINT64_MAX when no timer is armed. */

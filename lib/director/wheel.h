@@ -14,12 +14,9 @@
 #define WHEEL_NONE   UINT32_MAX
 /** Octets of a record that holds a timer. */
 #define WHEEL_STRIDE 64
-// LVL_CLK_SHIFT, LVL_SHIFT(n) and LVL_START(n) of kernel/time/timer.c.
+// LVL_CLK_SHIFT and LVL_SHIFT(n) of kernel/time/timer.c.
 #define WHEEL_LEVEL_BITS     3
 #define WHEEL_LEVEL_SHIFT(n) ((n)*WHEEL_LEVEL_BITS)
-#define WHEEL_LEVEL_START(n) ((uint64_t)(WHEEL_SLOTS - 1) << (((n)-1) * WHEEL_LEVEL_BITS))
-#define WHEEL_CUTOFF         WHEEL_LEVEL_START(WHEEL_LEVELS)
-#define WHEEL_TIMEOUT_MAX    (WHEEL_CUTOFF - (UINT64_C(1) << WHEEL_LEVEL_SHIFT(WHEEL_LEVELS - 1)))
 
 struct wheel_node {
 	uint32_t prev;
@@ -43,32 +40,20 @@ static inline struct wheel_node *wheel_node(const struct wheel *wheel, uint32_t 
 	return (struct wheel_node *)(void *)(wheel->nodes + (size_t)timer * WHEEL_STRIDE);
 }
 
-/** calc_wheel_index: the bucket of a timer, and when that bucket is run. */
-static inline uint32_t wheel_bucket(uint64_t expires, uint64_t clock, uint64_t *fires)
+/** Put a timer into the bucket of `expires`. Returns whether that is another one. */
+bool wheel_move(struct wheel *wheel, uint32_t timer, uint64_t expires);
+
+/**
+ * Would a timer of this bucket stay in it? True only if wheel_bucket() gave the same; false may be wrong. A
+ * level's timers have 7.875 to 63 of its units to go: of those with eight or more no other level's are.
+ */
+static inline bool wheel_stays(uint32_t bucket, uint64_t expires, uint64_t clock)
 {
-	uint64_t delta = expires - clock, end = WHEEL_LEVEL_START(1);
-	unsigned level = 0;
+	unsigned shift = WHEEL_LEVEL_SHIFT(bucket / WHEEL_SLOTS);
 
-	if ((int64_t)delta < 0) {
-		*fires = clock;
-		return (uint32_t)(clock & (WHEEL_SLOTS - 1));
-	}
-	if (delta >= WHEEL_CUTOFF) {
-		expires = clock + WHEEL_TIMEOUT_MAX;
-		level = WHEEL_LEVELS - 1;
-	} else {
-		for (; delta >= end; end <<= WHEEL_LEVEL_BITS) {
-			level++;
-		}
-	}
-	// Rounded up with the level's granularity, so that no timer fires early.
-	expires = (expires >> WHEEL_LEVEL_SHIFT(level)) + 1;
-	*fires = expires << WHEEL_LEVEL_SHIFT(level);
-	return (uint32_t)(level * WHEEL_SLOTS + (expires & (WHEEL_SLOTS - 1)));
+	return bucket != WHEEL_NONE && ((expires - clock) >> shift) - 8 < WHEEL_SLOTS - 1 - 8 &&
+	       (((expires >> shift) + 1 - bucket) & (WHEEL_SLOTS - 1)) == 0;
 }
-
-/** Put a timer into another bucket, which is run at `fires`. */
-void wheel_move(struct wheel *wheel, uint32_t timer, uint32_t bucket, uint64_t fires);
 
 /**
  * Arm or re-arm a timer (mod_timer) for jiffy `expires`, at jiffy `now`. All that is due by `now` must have
@@ -77,17 +62,10 @@ void wheel_move(struct wheel *wheel, uint32_t timer, uint32_t bucket, uint64_t f
  */
 static inline bool wheel_arm(struct wheel *wheel, uint32_t timer, uint64_t expires, uint64_t now)
 {
-	uint64_t fires;
-	uint32_t bucket;
-
 	wheel->clock = now + 1;
-	bucket = wheel_bucket(expires, wheel->clock, &fires);
 	// Mostly a flow's next packet comes long before its bucket does.
-	if (bucket == wheel_node(wheel, timer)->bucket) {
-		return false;
-	}
-	wheel_move(wheel, timer, bucket, fires);
-	return true;
+	return !wheel_stays(wheel_node(wheel, timer)->bucket, expires, wheel->clock) &&
+	       wheel_move(wheel, timer, expires);
 }
 
 /** Disarm a timer; one that is not armed may be given. */

@@ -11,10 +11,6 @@
 #define NSID_SIZE    4u ///< of an NSID option without the name: a request for it
 // The header's counts: one question, and no records but perhaps one additional one, the last bit.
 #define ONE_QUESTION (UINT64_C(1) << 48)
-#define COPY_BLOCK   16u
-
-_Static_assert(DNS_ANSWER_IPV4_SIZE >= COPY_BLOCK && DNS_ANSWER_IPV6_SIZE >= COPY_BLOCK,
-               "records are copied in blocks");
 
 static uint16_t read16(const uint8_t *at)
 {
@@ -132,21 +128,21 @@ static const struct dns_answer_records *choose_records(const struct answer_query
 	                                      : NULL;
 }
 
-// Into place in whole blocks, the last of which may overlap the one before it: `length` is a block's or more.
-static void copy_blocks(uint8_t *to, const uint8_t *from, size_t length)
+// Questions, records and options, all of four octets or more, in blocks of which the last one may overlap the
+// one before it: without a call, and without a loop over octets.
+static inline void copy_octets(uint8_t *to, const uint8_t *from, size_t length)
 {
-	for (size_t at = 0; at + COPY_BLOCK < length; at += COPY_BLOCK) {
-		memcpy(to + at, from + at, COPY_BLOCK);
-	}
-	memcpy(to + length - COPY_BLOCK, from + length - COPY_BLOCK, COPY_BLOCK);
-}
-
-static void copy_question(uint8_t *to, const uint8_t *from, size_t length)
-{
-	if (length >= COPY_BLOCK) {
-		copy_blocks(to, from, length);
+	if (length >= 16) {
+		for (size_t at = 0; at + 16 < length; at += 16) {
+			memcpy(to + at, from + at, 16);
+		}
+		memcpy(to + length - 16, from + length - 16, 16);
+	} else if (length >= 8) {
+		memcpy(to, from, 8);
+		memcpy(to + length - 8, from + length - 8, 8);
 	} else {
-		memcpy(to, from, length);
+		memcpy(to, from, 4);
+		memcpy(to + length - 4, from + length - 4, 4);
 	}
 }
 
@@ -162,7 +158,7 @@ static size_t put_records(uint8_t *at, size_t room, const struct dns_answer_reco
 		length = (size_t)*count * records->size;
 	}
 	if (length > 0) {
-		copy_blocks(at, records->octets, length);
+		copy_octets(at, records->octets, length);
 	}
 	return length;
 }
@@ -178,7 +174,7 @@ static void put_opt(uint8_t *at, const struct answer_query *facts, const struct 
 	at[8] = 0;
 	write16(at + 9, nsid ? answer->nsid_length : 0);
 	if (nsid) {
-		memcpy(at + DNS_OPT_SIZE, answer->nsid, answer->nsid_length);
+		copy_octets(at + DNS_OPT_SIZE, answer->nsid, answer->nsid_length);
 	}
 }
 
@@ -222,7 +218,7 @@ int dns_answer_write(const uint8_t *query, size_t query_length, const struct dns
 	opt_size += nsid ? answer->nsid_length : 0;
 
 	if (out != query) {
-		copy_question(out + DNS_HEADER_SIZE, query + DNS_HEADER_SIZE, facts.question_length);
+		copy_octets(out + DNS_HEADER_SIZE, query + DNS_HEADER_SIZE, facts.question_length);
 	}
 	if (rcode == DNS_RCODE_NOERROR) {
 		records = choose_records(&facts, answer);

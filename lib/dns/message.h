@@ -34,11 +34,10 @@ uint32_t dns_message_sum(const uint8_t *data, size_t length);
  */
 static inline uint16_t dns_question_measure(const uint8_t *at, size_t left)
 {
+	size_t end = left < DNS_NAME_SIZE_MAX ? left : DNS_NAME_SIZE_MAX;
 	size_t length = 0;
 
-	size_t most = left < DNS_NAME_SIZE_MAX ? left : DNS_NAME_SIZE_MAX;
-
-	while (length < most) {
+	while (length < end) {
 		uint8_t label = at[length++];
 
 		if (label > DNS_LABEL_SIZE_MAX) {
