@@ -69,8 +69,9 @@ static void compute_due(struct load_pacer *pacer)
 	pacer->finished = pacer->due.ns == NS_NEVER;
 }
 
-// The time between two queries of this worker. Whole rates are exact to 2^-64 ns, others as exact as the rate
-// itself.
+// The time between two queries of this worker. Whole rates are exact to 2^-64 ns, rounded up: rounded down,
+// the query that is due at the very end would come a nanosecond before it, and be one too many. Others are as
+// exact as the rate itself.
 static struct load_time constant_step(double qps, unsigned workers)
 {
 	double gap = (double)workers * (double)NS_PER_SEC / qps;
@@ -78,7 +79,8 @@ static struct load_time constant_step(double qps, unsigned workers)
 
 	if (qps == floor(qps)) {
 		ratio = fixed_ratio(workers * NS_PER_SEC, (uint64_t)qps);
-		return (struct load_time){.ns = ratio.whole, .fraction = ratio.fraction};
+		return (struct load_time){.ns = ratio.whole,
+		                          .fraction = ratio.fraction + (ratio.fraction > 0)};
 	}
 	if (gap >= (double)INT64_MAX) {
 		return (struct load_time){.ns = INT64_MAX};

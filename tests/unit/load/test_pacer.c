@@ -159,6 +159,33 @@ static void deadlines_do_not_drift_at_any_rate(void **state)
 	}
 }
 
+// No rounding brings the query that is due at the end of a second into it.
+static void whole_rates_send_so_many_a_second(void **state)
+{
+	static const uint64_t rates[] = {3, 7, 77777, 300000, 333333, 999983};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+		struct load_profile profile;
+		struct load_pacer pacer;
+
+		make_constant(&profile, (double)rates[i], NS_NEVER);
+		load_pacer_init(&pacer, &profile, 0, 1, START, NO_LAG);
+		for (ns_t second = 1; second <= 3; second++) {
+			ns_t end = START + second * NS_PER_SEC;
+			uint64_t count = 0;
+
+			while (load_pacer_next(&pacer) < end) {
+				assert_int_equal(load_pacer_due(&pacer, end - 1, 1), 1);
+				load_pacer_take(&pacer);
+				count++;
+			}
+			assert_int_equal(count, rates[i]);
+		}
+		load_profile_free(&profile);
+	}
+}
+
 // 10^10 steps of 3 workers' schedule at 10 M q/s, as multiples: the step is what the pacer adds, so its error
 // is what adds up.
 static void ten_thousand_million_queries_do_not_drift(void **state)
@@ -405,6 +432,7 @@ int main(void)
 	        cmocka_unit_test(finished_profile_has_sent_exactly_its_integral),
 	        cmocka_unit_test(workers_are_staggered_evenly),
 	        cmocka_unit_test(deadlines_do_not_drift_at_any_rate),
+	        cmocka_unit_test(whole_rates_send_so_many_a_second),
 	        cmocka_unit_test(ten_thousand_million_queries_do_not_drift),
 	        cmocka_unit_test(long_stall_is_skipped_and_counted_instead_of_sent),
 	        cmocka_unit_test(no_burst_follows_a_stall),
