@@ -20,6 +20,9 @@
 // Of the tuples that lost a query, so many got its answer from the real server's address in a flush.
 #define FLUSHED_SHARE 0.5
 
+// A dead server loses all that is sent to it: of the next queries of tuples that lost one, more than this.
+#define DEAD_LOSES 0.8
+
 // Second queries that tell kept entries from lazy expiry.
 #define AGAIN_MIN 5
 
@@ -97,8 +100,22 @@ static void settle_refused(const struct judge *judge, struct verdict_finding *fi
 	rule_out(&findings[VERDICT_STILL_LISTED]);
 }
 
+/** A load that swings makes new tuples lose more at one time than at another; they don't stay lost. */
+static void settle_overload(const struct judge *judge, struct verdict_finding *findings)
+{
+	const struct verdict_evidence *evidence = judge->evidence;
+	struct verdict_interval next =
+	        verdict_wilson((double)evidence->next_lost, (double)evidence->next_sent, judge->confidence);
+
+	if (findings[VERDICT_OVERLOAD].state == VERDICT_SHOWN && evidence->next_sent >= AGAIN_MIN &&
+	    next.high < DEAD_LOSES) {
+		rule_out(&findings[VERDICT_STILL_LISTED]);
+	}
+}
+
 void judge_settle(const struct judge *judge, struct verdict_finding *findings)
 {
+	settle_overload(judge, findings);
 	settle_refused(judge, findings);
 	settle_stale(judge->evidence, findings);
 }

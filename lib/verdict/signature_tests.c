@@ -138,7 +138,8 @@ enum signature_fit signature_lazy_expiry(const struct judge *judge, struct verdi
 	if (finding->effect.low > FEW) {
 		return SIGNATURE_EXCLUDED;
 	}
-	return judge->is_aged && finding->effect.high < FEW ? SIGNATURE_FITS : SIGNATURE_DIFFERS;
+	// How sure it is that fewer than half are lost, the p-value says; few of a small run are enough.
+	return judge->is_aged && finding->effect.estimate < FEW ? SIGNATURE_FITS : SIGNATURE_DIFFERS;
 }
 
 enum signature_fit signature_still_listed(const struct judge *judge, struct verdict_finding *finding)

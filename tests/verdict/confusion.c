@@ -1,7 +1,7 @@
 // The confusion matrix: what the diagnosis says of worlds whose fault is known. Prints a Markdown table and
 // fails when fewer of a kind than asked for are named right, or too many without a fault are accused.
 //
-//	confusion [SEEDS [FIRST [TRUTH]]]    with TRUTH: one line a run
+//	confusion [SEEDS [FIRST [TRUTH]]]    with TRUTH (0..8, or "lazy"): every run with its evidence
 
 #include "world.h"
 
@@ -23,6 +23,17 @@ enum { SEVERAL = VERDICT_SIGNATURES, NONE_OF_THESE, NOT_ENOUGH, NO_LOSS, UNTRUST
 static const char *const short_names[COLUMNS] = {
         "kept",    "weight 0", "lazy",          "listed",     "flush",   "overload", "exhaustion",
         "refused", "several",  "none of these", "not enough", "no loss", "untrusted"};
+
+// A row by its number or its column's name.
+static int truth_of(const char *text)
+{
+	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
+		if (strcmp(text, short_names[i]) == 0) {
+			return (int)i;
+		}
+	}
+	return strcmp(text, "none") == 0 ? TRUTH_QUIET : atoi(text);
+}
 
 static unsigned column_of(const struct verdict *verdict)
 {
@@ -56,10 +67,10 @@ static void print_run(const struct world *world, const struct outcome *outcome)
 
 	printf("seed %lu T %g hz %u k %u base %.4f latency %.4f rest %.3g rate %.0f event %.2f mark %.2f "
 	       "policy %u "
-	       "gone %d drained %d limited %d sweep %d sent %lu: %s\n",
+	       "gone %d drained %d limited %d sweep %d control %d sent %lu: %s\n",
 	       world->seed, world->timeout, world->hz, world->servers, world->base_loss, world->latency,
 	       world->rest, world->rate, world->event, world->mark, world->policy, world->gone,
-	       world->drained, world->limited, world->sweep, outcome->sent,
+	       world->drained, world->limited, world->sweep, world->control, outcome->sent,
 	       short_names[column_of(&outcome->verdict)]);
 	printf("  change %d at %.4f; stale %lu/%lu clean %lu/%lu before %lu/%lu again %lu/%lu past %lu/%lu "
 	       "ages %zu "
@@ -129,7 +140,7 @@ int main(int count, char **arguments)
 {
 	unsigned seeds = count > 1 ? (unsigned)atoi(arguments[1]) : SEEDS_DEFAULT;
 	uint64_t first = count > 2 ? (uint64_t)atoll(arguments[2]) : 1;
-	int only = count > 3 ? atoi(arguments[3]) : -1;
+	int only = count > 3 ? truth_of(arguments[3]) : -1;
 	bool good = true;
 
 	world_start("confusion");
