@@ -148,6 +148,21 @@ static bool compares_with_clean(const struct judge *judge)
 	       verdict_clusters_difference_test(clean, before) < CLEAN_DIFFERS;
 }
 
+// "Both lose alike", at the effective numbers of queries: exact where one or two losses would be a share.
+static double difference_p(const struct judge *judge, const struct verdict_clusters *first,
+                           const struct verdict_clusters *second)
+{
+	double one = verdict_clusters_effective_trials(first, judge->confidence);
+	double other = verdict_clusters_effective_trials(second, judge->confidence);
+
+	if (first->trials == 0 || second->trials == 0) {
+		return 1;
+	}
+	return verdict_difference_test((uint64_t)(share(first) * one + 0.5), (uint64_t)fmax(1, one + 0.5),
+	                               (uint64_t)(share(second) * other + 0.5),
+	                               (uint64_t)fmax(1, other + 0.5));
+}
+
 static int prepare(struct judge *judge, struct verdict *out)
 {
 	const struct verdict_evidence *evidence = judge->evidence;
@@ -163,7 +178,7 @@ static int prepare(struct judge *judge, struct verdict *out)
 	judge->fresh = clean ? evidence->clean : evidence->before;
 	judge->fresh_name = clean ? "others" : "before it";
 	judge->aged = verdict_clusters_difference(&evidence->stale, &judge->fresh, judge->confidence);
-	judge->aged_p = verdict_clusters_difference_test(&evidence->stale, &judge->fresh);
+	judge->aged_p = difference_p(judge, &evidence->stale, &judge->fresh);
 	judge->is_aged = judge->aged_p < judge->significance && judge->aged.estimate > judge->least_effect &&
 	                 share(&evidence->stale) > TWICE * share(&evidence->before);
 	out->excess = evidence->event ? verdict_clusters_difference(&judge->after, &evidence->before,
@@ -195,8 +210,12 @@ static void adjust(struct verdict_finding *findings)
 			}
 		}
 		floor = fmax(floor, fmin(1, left * findings[least].p_value));
-		findings[least].adjusted = floor;
+		// In sequence: what is asked only after a rejection needs no correction of its own.
+		findings[least].adjusted = fmax(floor, findings[least].nested);
 		done[least] = true;
+	}
+	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
+		findings[i].p_value = fmax(findings[i].p_value, findings[i].nested);
 	}
 }
 

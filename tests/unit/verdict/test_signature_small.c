@@ -2,6 +2,8 @@
 
 #include "verdict/signature.h"
 
+#include <string.h>
+
 // Evidence written down by hand: small worlds, and changes that are small in the whole of a run.
 
 #define BEFORE 80
@@ -118,12 +120,79 @@ static void a_load_that_swings_lists_no_dead_server(void **state_)
 	assert_int_equal(state(&paper, VERDICT_STILL_LISTED), VERDICT_SHOWN);
 }
 
+// A change that cost 0.05 % of a long run's queries, but of the stale tuples' first ones a quarter.
+static void small_in_a_long_run(struct paper *paper)
+{
+	write_down(paper, 400, 100);
+	paper->evidence.sent = 1000000;
+	paper->evidence.before = trials(500000, 500);
+	paper->evidence.clean = trials(20000, 20);
+	paper->evidence.after = trials(500000, 750);
+}
+
+static void a_mechanism_is_named_however_little_of_the_run_it_costs(void **state_)
+{
+	struct verdict verdict;
+	struct paper paper;
+
+	(void)state_;
+	small_in_a_long_run(&paper);
+	next_queries(&paper, 30, 30);
+	verdict = judge(&paper);
+	assert_true(verdict.excess.high < 0.01);
+	assert_int_equal(verdict.overall, VERDICT_NAMED);
+	assert_int_equal(verdict.findings[VERDICT_ENTRIES_KEPT].state, VERDICT_SHOWN);
+	small_in_a_long_run(&paper);
+	next_queries(&paper, 7, 0); // one half to the seventh: 0.8 %
+	verdict = judge(&paper);
+	assert_int_equal(verdict.overall, VERDICT_NAMED);
+	assert_int_equal(verdict.findings[VERDICT_LAZY_EXPIRY].state, VERDICT_SHOWN);
+}
+
+static void a_clear_difference_is_never_no_loss(void **state_)
+{
+	struct verdict verdict;
+	struct paper paper;
+
+	(void)state_;
+	small_in_a_long_run(&paper);
+	next_queries(&paper, 6, 0);
+	verdict = judge(&paper);
+	assert_int_equal(verdict.overall, VERDICT_NOT_ENOUGH);
+	assert_non_null(strstr(verdict.text, "Is it lazy expiry? To tell, use more tuples"));
+	next_queries(&paper, 2, 0);
+	verdict = judge(&paper);
+	assert_int_equal(verdict.overall, VERDICT_NOT_ENOUGH);
+	assert_non_null(strstr(verdict.text, "within half the timeout"));
+	// Half of the next ones are lost: none of the three.
+	next_queries(&paper, 100, 45);
+	verdict = judge(&paper);
+	assert_int_equal(verdict.findings[VERDICT_LAZY_EXPIRY].state, VERDICT_RULED_OUT);
+	assert_int_equal(verdict.overall, VERDICT_NONE_OF_THESE);
+}
+
+static void a_difference_that_is_small_or_chance_is_none(void **state_)
+{
+	struct paper paper;
+
+	(void)state_;
+	small_in_a_long_run(&paper);
+	next_queries(&paper, 0, 0);
+	paper.evidence.stale = trials(40000, 320); // 0.8 %, surely
+	assert_int_equal(judge(&paper).overall, VERDICT_NO_LOSS);
+	paper.evidence.stale = trials(60, 1); // 1.7 %, by chance
+	assert_int_equal(judge(&paper).overall, VERDICT_NO_LOSS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(lazy_expiry_of_a_small_world_is_named),
 	        cmocka_unit_test(few_clean_tuples_count_less_than_the_time_before),
 	        cmocka_unit_test(a_load_that_swings_lists_no_dead_server),
+	        cmocka_unit_test(a_mechanism_is_named_however_little_of_the_run_it_costs),
+	        cmocka_unit_test(a_clear_difference_is_never_no_loss),
+	        cmocka_unit_test(a_difference_that_is_small_or_chance_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,8 @@ struct verdict_finding {
 	enum verdict_signature signature;
 	enum verdict_state state;
 	double p_value;                 ///< of the null hypothesis, uncorrected; 1 when not tested
-	double adjusted;                ///< Holm's
+	double nested;                  ///< of what is asked only when that is rejected; 0: nothing is
+	double adjusted;                ///< Holm's for p_value, and at least `nested`
 	struct verdict_interval effect; ///< a difference or share of losses, as `statement` says
 	char statement[400];
 };
