@@ -310,8 +310,6 @@ int evidence_ages(struct evidence_work *work, struct error *error)
 			rc = estimate(work, drawn, drawn_count, false, &timeout);
 		}
 		if (rc == 0 && timeout.answer == VERDICT_TIMEOUT_STEP) {
-			free(work->probes);
-			work->probes = drawn;
 			verdict->since_use = drawn;
 			verdict->since_use_count = drawn_count;
 			verdict->since_use_drawn = true;
@@ -322,7 +320,8 @@ int evidence_ages(struct evidence_work *work, struct error *error)
 	if (rc < 0) {
 		return error_set(error, rc, "the losses by age can't be judged");
 	}
-	limit = timeout.answer == VERDICT_TIMEOUT_STEP ? timeout.timeout.low : oldest_first(work);
+	work->young_end = timeout.answer == VERDICT_TIMEOUT_STEP ? timeout.timeout.low : INFINITY;
+	limit = isfinite(work->young_end) ? work->young_end : oldest_first(work);
 	count_again(work, fmax(limit, TIMEOUT_MIN));
 	count_past(work, past_end(work, &timeout, is_kept ? &kept : NULL, &refreshed));
 	return 0;

@@ -125,11 +125,11 @@ static void judge(struct stage *stage, struct outcome *outcome)
 	        .start = START,
 	        .end = START + world_ns(stage->world->duration),
 	};
-	struct verdict_options options = {0};
 	struct error error = {0};
 
-	world_must(evidence_gather(&outcome->evidence, &input, 0.95, &error), &error);
-	world_must(verdict_judge(&outcome->evidence.verdict, &options, &outcome->verdict, &error), &error);
+	world_must(evidence_judge(&outcome->changes, outcome->verdicts, &input, 0.95, &error), &error);
+	outcome->evidence = &outcome->changes.each[outcome->changes.main];
+	outcome->verdict = &outcome->verdicts[outcome->changes.main];
 	outcome->sent = stage->snapshot.total.sent;
 }
 
@@ -160,5 +160,5 @@ void world_run(const struct world *world, struct outcome *outcome)
 
 void outcome_release(struct outcome *outcome)
 {
-	evidence_release(&outcome->evidence);
+	evidence_release(&outcome->changes);
 }

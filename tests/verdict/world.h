@@ -45,8 +45,10 @@ struct world {
 };
 
 struct outcome {
-	struct evidence evidence;
-	struct verdict verdict;
+	struct evidence_changes changes;
+	struct verdict verdicts[EVIDENCE_CHANGES_MAX];
+	const struct evidence *evidence; ///< of the main change
+	const struct verdict *verdict;
 	uint64_t sent;
 };
 
