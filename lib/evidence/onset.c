@@ -20,7 +20,14 @@
 
 struct edge {
 	ns_t at;
-	int step; ///< +1: a spell begins after `at`; -1: its first loss
+	int32_t step; ///< +1: a spell begins after `at`; -1: its first loss
+	uint32_t spell;
+};
+
+/** The edges of the spells that no moment has found yet, by time. */
+struct edges {
+	struct edge *each;
+	size_t count;
 };
 
 static int by_time(const void *a, const void *b)
@@ -50,61 +57,67 @@ static bool reaches_across(const struct flow_spell *spell, ns_t moment)
 	return spell->before != 0 && spell->before < moment && spell->first_lost >= moment;
 }
 
-static bool belongs_to(const struct flow_spell *spell, const struct evidence_moments *found)
+static void list_edges(const struct evidence_work *work, struct edges *edges)
 {
-	for (unsigned i = 0; i < found->count; i++) {
-		if (reaches_across(spell, found->each[i].at)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-// Enough of the spells that belong to no other moment reach across this one.
-static bool reached(const struct evidence_work *work, const struct evidence_moments *found, ns_t moment)
-{
-	unsigned count = 0;
-
-	for (uint32_t i = 0; i < work->spell_count; i++) {
-		count += reaches_across(&work->spells[i], moment) && !belongs_to(&work->spells[i], found);
-	}
-	return count >= ACROSS_MIN;
-}
-
-// The moment that most of the spells reach across which belong to none yet.
-static bool from_losses(const struct evidence_work *work, const struct evidence_moments *found,
-                        struct edge *edges, ns_t *at)
-{
-	const struct evidence_input *input = work->input;
-	double across_sum = 0, mean;
-	int across = 0, most = 0, enough;
-	size_t count = 0;
-	ns_t low = 0, high = 0, top = 0;
-
 	for (uint32_t i = 0; i < work->spell_count; i++) {
 		const struct flow_spell *spell = &work->spells[i];
 
-		if (spell->before != 0 && spell->before < spell->first_lost && !belongs_to(spell, found)) {
-			edges[count++] = (struct edge){spell->before, 1};
-			edges[count++] = (struct edge){spell->first_lost, -1};
-			across_sum += ns_to_seconds(spell->first_lost - spell->before);
+		if (spell->before != 0 && spell->before < spell->first_lost) {
+			edges->each[edges->count++] = (struct edge){spell->before, 1, i};
+			edges->each[edges->count++] = (struct edge){spell->first_lost, -1, i};
 		}
 	}
-	qsort(edges, count, sizeof(*edges), by_time);
-	for (size_t i = 0; i < count; i++) {
-		across += edges[i].step;
+	qsort(edges->each, edges->count, sizeof(*edges->each), by_time);
+}
+
+// Set the spells apart that reach across the moment.
+static void leave_out(const struct evidence_work *work, struct edges *edges, ns_t moment)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < edges->count; i++) {
+		if (!reaches_across(&work->spells[edges->each[i].spell], moment)) {
+			edges->each[kept++] = edges->each[i];
+		}
+	}
+	edges->count = kept;
+}
+
+// Enough of the spells reach across the moment.
+static bool reached(const struct evidence_work *work, const struct edges *edges, ns_t moment)
+{
+	unsigned twice = 0;
+
+	for (size_t i = 0; i < edges->count; i++) {
+		twice += reaches_across(&work->spells[edges->each[i].spell], moment);
+	}
+	return twice >= 2 * ACROSS_MIN;
+}
+
+// The moment that most of the spells reach across. The first one is the main one.
+static bool from_losses(const struct evidence_work *work, bool is_first, const struct edges *edges, ns_t *at)
+{
+	const struct evidence_input *input = work->input;
+	const struct edge *each = edges->each;
+	double across_sum = 0, mean;
+	int across = 0, most = 0, enough;
+	ns_t low = 0, high = 0, top = 0;
+
+	for (size_t i = 0; i < edges->count; i++) {
+		across += each[i].step;
 		most = across > most ? across : most;
+		across_sum -= each[i].step * ns_to_seconds(each[i].at);
 	}
 	// Chance losses ripple the top: all of it is as good.
 	enough = most - (int)(TOP * most) - 1;
 	across = 0;
-	for (size_t i = 0; i + 1 < count; i++) {
-		across += edges[i].step;
+	for (size_t i = 0; i + 1 < edges->count; i++) {
+		across += each[i].step;
 		if (across >= enough) {
-			low = low == 0 ? edges[i].at : low;
-			high = edges[i + 1].at;
+			low = low == 0 ? each[i].at : low;
+			high = each[i + 1].at;
 			if (across == most) {
-				top = edges[i].at + (edges[i + 1].at - edges[i].at) / 2 + 1;
+				top = each[i].at + (each[i + 1].at - each[i].at) / 2 + 1;
 			}
 		}
 	}
@@ -113,10 +126,10 @@ static bool from_losses(const struct evidence_work *work, const struct evidence_
 		return false;
 	}
 	*at = settle_on(input->looks, low, high, top);
-	if (found->count > 0 && !reached(work, found, *at)) {
+	if (!is_first && !reached(work, edges, *at)) {
 		*at = top;
 	}
-	return found->count == 0 || reached(work, found, *at);
+	return is_first || reached(work, edges, *at);
 }
 
 // The greatest burst of replies from wrong sources of which nothing is near that was found already.
@@ -196,17 +209,17 @@ static int by_moment(const void *a, const void *b)
 }
 
 // Changes that befall fewer and fewer tuples: the first one found is the main one.
-static void find_changes(const struct evidence_work *work, struct edge *edges,
+static void find_changes(const struct evidence_work *work, struct edges *edges,
                          struct evidence_moments *moments)
 {
 	ns_t at = 0, main;
 	enum evidence_change from;
 
 	for (;;) {
-		from = from_losses(work, moments, edges, &at)         ? EVIDENCE_CHANGE_LOSSES
-		       : from_source(work, moments, &at)              ? EVIDENCE_CHANGE_SOURCE
-		       : moments->count == 0 && from_marks(work, &at) ? EVIDENCE_CHANGE_MARK
-		                                                      : EVIDENCE_CHANGE_NONE;
+		from = from_losses(work, moments->count == 0, edges, &at) ? EVIDENCE_CHANGE_LOSSES
+		       : from_source(work, moments, &at)                  ? EVIDENCE_CHANGE_SOURCE
+		       : moments->count == 0 && from_marks(work, &at)     ? EVIDENCE_CHANGE_MARK
+		                                                          : EVIDENCE_CHANGE_NONE;
 		if ((from == EVIDENCE_CHANGE_NONE && moments->count > 0) ||
 		    moments->count == EVIDENCE_CHANGES_MAX) {
 			moments->omitted = from != EVIDENCE_CHANGE_NONE;
@@ -216,6 +229,7 @@ static void find_changes(const struct evidence_work *work, struct edge *edges,
 		if (from == EVIDENCE_CHANGE_NONE) {
 			break;
 		}
+		leave_out(work, edges, at);
 	}
 	main = moments->each[0].at;
 	qsort(moments->each, moments->count, sizeof(moments->each[0]), by_moment);
@@ -226,13 +240,15 @@ static void find_changes(const struct evidence_work *work, struct edge *edges,
 
 int evidence_onset(struct evidence_work *work, struct evidence_moments *moments, struct error *error)
 {
-	struct edge *edges = (struct edge *)malloc((2 * (size_t)work->spell_count + 1) * sizeof(*edges));
+	size_t size = (2 * (size_t)work->spell_count + 1) * sizeof(struct edge);
+	struct edges edges = {.each = (struct edge *)malloc(size)};
 
 	*moments = (struct evidence_moments){0};
-	if (edges == NULL) {
+	if (edges.each == NULL) {
 		return error_set(error, -ENOMEM, "no memory to find when the losses began");
 	}
-	find_changes(work, edges, moments);
-	free(edges);
+	list_edges(work, &edges);
+	find_changes(work, &edges, moments);
+	free(edges.each);
 	return 0;
 }
