@@ -26,7 +26,7 @@ int judge_open(struct judge *judge, const struct session *session, struct error 
 void judge_close(struct judge *judge)
 {
 	evidence_looks_release(&judge->looks);
-	evidence_release(&judge->evidence);
+	evidence_release(&judge->changes);
 }
 
 void judge_step(struct judge *judge, const struct session *session, const struct events *events, ns_t now)
@@ -57,7 +57,6 @@ int judge_finish(struct judge *judge, const struct session *session, const struc
 {
 	const struct worker_team *team = session->team;
 	ns_t *marks = (ns_t *)calloc(events->count + 1, sizeof(*marks));
-	struct verdict_options options = {.confidence = CONFIDENCE};
 	struct evidence_input input = {
 	        .space = team->space,
 	        .ledger = &team->ledger,
@@ -80,11 +79,8 @@ int judge_finish(struct judge *judge, const struct session *session, const struc
 	for (unsigned i = 0; i < events->count; i++) {
 		marks[i] = events->start + events->records[i].done_at;
 	}
-	rc = evidence_gather(&judge->evidence, &input, CONFIDENCE, error);
+	rc = evidence_judge(&judge->changes, judge->verdicts, &input, CONFIDENCE, error);
 	free(marks);
-	if (rc == 0) {
-		rc = verdict_judge(&judge->evidence.verdict, &options, &judge->verdict, error);
-	}
 	judge->judged = rc == 0;
 	return rc;
 }

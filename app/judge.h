@@ -1,6 +1,6 @@
 #pragma once
-// The judge of a run: looks at the ledger while it goes, and at its end gathers the evidence and has it
-// judged. It sees what a client sees; of the events only when they happened. Main thread.
+// The judge of a run: looks at the ledger while it goes, and at its end gathers the evidence and has each
+// change judged. It sees what a client sees; of the events only when they happened. Main thread.
 
 #include "base/error.h"
 #include "events.h"
@@ -12,8 +12,8 @@ struct run_result;
 
 struct judge {
 	struct evidence_looks looks;
-	struct evidence evidence;
-	struct verdict verdict;
+	struct evidence_changes changes;
+	struct verdict verdicts[EVIDENCE_CHANGES_MAX]; ///< of each change
 	bool judged;
 	ns_t looked_for; ///< the event that was looked for already
 };

@@ -347,8 +347,8 @@ int output_finish(struct output *output, struct session *session, struct events 
 	if (judge_finish(&output->judge, session, events, result,
 	                 input.box.port_rx_missed + session->snapshot.receiver[STATS_DISPATCH_DROPPED],
 	                 error) == 0) {
-		input.evidence = &output->judge.evidence;
-		input.verdict = &output->judge.verdict;
+		input.changes = &output->judge.changes;
+		input.verdicts = output->judge.verdicts;
 	}
 	if (output->progress_shown) {
 		fputc('\n', stderr);

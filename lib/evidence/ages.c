@@ -24,6 +24,10 @@
 // kept ones explain it, but for chance losses.
 #define WRONG_MORE 0.05
 
+// A tuple that is answered again in this part of the time that the others stay dead had lost a query by
+// chance.
+#define CHANCE 0.5
+
 // Ages are drawn between these parts of what was seen.
 #define PART_LOW  0.02
 #define PART_HIGH 0.98
@@ -137,7 +141,8 @@ static int part_of(const struct evidence_work *work, double part, bool healed, d
 
 // One age a dead tuple, drawn without regard to what became of it: had its entry gone by then? Where the
 // tuple was not queried between, the answer is not known. Ages well outside tell the two levels.
-static int draw_ages(struct evidence_work *work, struct verdict_age **out, size_t *count)
+static int draw_ages(struct evidence_work *work, const struct threshold *kept, struct verdict_age **out,
+                     size_t *count)
 {
 	struct verdict_age *ages = (struct verdict_age *)malloc((3 * work->dead_count + 1) * sizeof(*ages));
 	struct random random;
@@ -157,6 +162,9 @@ static int draw_ages(struct evidence_work *work, struct verdict_age **out, size_
 		const struct evidence_dead *dead = &work->dead[i];
 		double drawn[] = {0.5 * low, low + (high - low) * random_double(&random), 1.2 * high};
 
+		if (dead->healed < CHANCE * kept->high) {
+			continue;
+		}
 		for (unsigned k = 0; k < sizeof(drawn) / sizeof(drawn[0]); k++) {
 			bool lost = drawn[k] >= dead->first && drawn[k] <= dead->last;
 
@@ -181,17 +189,19 @@ static int estimate(const struct evidence_work *work, struct verdict_age *ages, 
 	return verdict_timeout_estimate(ages, count, &options, out);
 }
 
-// Where the timeout surely has passed; INFINITY: nobody knows. `refreshed` NULL: it isn't what divides them.
+// Where the timeout surely has passed; INFINITY: nobody knows. `kept` NULL: it isn't what divides them.
 static double past_end(struct evidence_work *work, const struct verdict_timeout *timeout,
-                       const struct threshold *refreshed)
+                       const struct threshold *kept, const struct threshold *refreshed)
 {
 	double longest = 0;
 
 	if (timeout->answer == VERDICT_TIMEOUT_STEP) {
-		return timeout->timeout.high +
-		       fmax(timeout->granularity, verdict_model_granularity(timeout->timeout.high, 1000));
+		// One interval in forty ends below the timeout; where most spells ended is no such matter.
+		double high = fmax(timeout->timeout.high, kept != NULL ? kept->high : 0);
+
+		return high + fmax(timeout->granularity, verdict_model_granularity(high, 1000));
 	}
-	if (refreshed != NULL) {
+	if (kept == NULL && refreshed->found) {
 		work->out->verdict.timeout = refreshed->high;
 		return refreshed->high * (1 + GRANULE_MAX);
 	}
@@ -295,13 +305,11 @@ int evidence_ages(struct evidence_work *work, struct error *error)
 	is_kept = kept.found && most_lost_twice(work) &&
 	          (!refreshed.found || kept.wrong <= refreshed.wrong + WRONG_MORE);
 	if (rc == 0 && timeout.answer != VERDICT_TIMEOUT_STEP && is_kept) {
-		rc = draw_ages(work, &drawn, &drawn_count);
+		rc = draw_ages(work, &kept, &drawn, &drawn_count);
 		if (rc == 0) {
 			rc = estimate(work, drawn, drawn_count, false, &timeout);
 		}
 		if (rc == 0 && timeout.answer == VERDICT_TIMEOUT_STEP) {
-			free(work->probes);
-			work->probes = drawn;
 			verdict->since_use = drawn;
 			verdict->since_use_count = drawn_count;
 			verdict->since_use_drawn = true;
@@ -312,8 +320,9 @@ int evidence_ages(struct evidence_work *work, struct error *error)
 	if (rc < 0) {
 		return error_set(error, rc, "the losses by age can't be judged");
 	}
-	limit = timeout.answer == VERDICT_TIMEOUT_STEP ? timeout.timeout.low : oldest_first(work);
+	work->young_end = timeout.answer == VERDICT_TIMEOUT_STEP ? timeout.timeout.low : INFINITY;
+	limit = isfinite(work->young_end) ? work->young_end : oldest_first(work);
 	count_again(work, fmax(limit, TIMEOUT_MIN));
-	count_past(work, past_end(work, &timeout, is_kept || !refreshed.found ? NULL : &refreshed));
+	count_past(work, past_end(work, &timeout, is_kept ? &kept : NULL, &refreshed));
 	return 0;
 }

@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Time slices at the most: a long run's intervals are joined.
-#define SLICES_MAX 4096
-
 static int by_tuple(const void *a, const void *b)
 {
 	const struct flow_spell *first = a, *second = b;
@@ -39,50 +36,9 @@ static int copy_spells(struct evidence_work *work, struct error *error)
 				work->spells[work->spell_count++] = spells->log[k];
 			}
 		}
-		work->out->omitted += atomic_load_explicit(&spells->omitted, memory_order_relaxed);
+		work->omitted += atomic_load_explicit(&spells->omitted, memory_order_relaxed);
 	}
 	qsort(work->spells, work->spell_count, sizeof(*work->spells), by_tuple);
-	return 0;
-}
-
-static int fill_slices(struct evidence_work *work, struct error *error)
-{
-	const struct stats_snapshot *snapshot = work->input->snapshot;
-	const struct stats_shape *shape = &snapshot->shape;
-	struct verdict_evidence *verdict = &work->out->verdict;
-	uint32_t joined = snapshot->intervals / SLICES_MAX + 1;
-	struct verdict_slice *slices =
-	        (struct verdict_slice *)calloc(snapshot->intervals / joined + 2, sizeof(*slices));
-	ns_t origin = work->out->change == EVIDENCE_CHANGE_NONE ? work->input->start : work->out->changed_at;
-	double width = ns_to_seconds(shape->interval) * joined;
-	size_t count = 0;
-
-	if (slices == NULL) {
-		return error_set(error, -ENOMEM, "no memory for the time line");
-	}
-	for (uint32_t i = 0; i < snapshot->intervals; i++) {
-		struct stats_totals totals = stats_snapshot_interval(snapshot, -1, i);
-		struct verdict_slice *slice = &slices[i / joined];
-		ns_t at = shape->start + i * shape->interval;
-
-		if (i % joined == 0) {
-			slice->from = at >= origin ? ns_to_seconds(at - origin) : -ns_to_seconds(origin - at);
-			slice->to = slice->from + width;
-			count++;
-		}
-		slice->sent += totals.sent;
-		slice->lost += totals.lost;
-		slice->refused += totals.refused;
-		slice->wrong_source += work->input->looks->sums[i].wrong_source;
-		slice->closed += work->input->looks->sums[i].closed;
-	}
-	// The last one of a run is cut short, and its rate is not known.
-	while (count > 0 && work->input->end < shape->start + count * joined * shape->interval &&
-	       slices[count - 1].wrong_source == 0 && slices[count - 1].refused == 0) {
-		count--;
-	}
-	verdict->slices = slices;
-	verdict->slice_count = count;
 	return 0;
 }
 
@@ -100,24 +56,78 @@ static void fill_trouble(struct evidence_work *work)
 	verdict->rx_missed = work->input->missed;
 }
 
-// k: one real server of k takes one k-th of the tuples with it.
-static void count_servers(struct evidence_work *work)
+static const struct evidence_look *latest_look(const struct evidence_looks *looks, ns_t at)
 {
-	struct evidence *out = work->out;
-	struct verdict_interval share =
-	        verdict_wilson((double)out->affected, (double)out->stale, work->confidence);
+	const struct evidence_look *latest = NULL;
 
-	out->servers = (struct verdict_interval){NAN, NAN, NAN};
-	if (out->affected > 0) {
-		out->servers = (struct verdict_interval){1 / share.estimate, 1 / share.high, 1 / share.low};
+	for (unsigned i = 0; i < looks->count && looks->looks[i].at <= at; i++) {
+		latest = &looks->looks[i];
+	}
+	return latest;
+}
+
+// The stretch that speaks of one change: from the one before to the next one.
+static void frame(struct evidence_work *work, const struct evidence_moments *moments, unsigned number)
+{
+	const struct evidence_moment *moment = &moments->each[number];
+	const struct evidence_input *input = work->input;
+	struct evidence *out = work->out;
+
+	out->change = moment->from;
+	out->changed_at = moment->at;
+	out->mark = -1;
+	for (unsigned i = 0; i < input->mark_count && moment->from != EVIDENCE_CHANGE_NONE; i++) {
+		if (input->marks[i] <= moment->at) {
+			out->mark = (int)i;
+		}
+	}
+	work->first = moments->each[0].at;
+	work->since = number > 0 ? moments->each[number - 1].at : 0;
+	work->until = NS_NEVER;
+	work->last = NULL;
+	if (number + 1 < moments->count) {
+		// Who used a tuple by then, a look says; so both those that lost and the others count up to
+		// it.
+		work->last = latest_look(input->looks, moments->each[number + 1].at);
+		work->until = work->last != NULL ? work->last->at : moments->each[number + 1].at;
 	}
 }
 
-int evidence_gather(struct evidence *out, const struct evidence_input *input, double confidence,
-                    struct error *error)
+static int gather_one(struct evidence_work *work, struct error *error)
 {
-	struct evidence_work work = {.input = input, .out = out, .confidence = confidence};
+	struct evidence *out = work->out;
+	int rc;
+
+	work->dead = NULL;
+	work->probes = NULL;
+	work->dead_count = work->probe_count = 0;
+	work->young_end = INFINITY;
+	rc = evidence_tuples(work, error);
+	if (rc == 0) {
+		rc = evidence_ages(work, error);
+	}
+	if (rc == 0) {
+		rc = evidence_slices(work, error);
+	}
+	if (rc == 0) {
+		out->verdict.event = out->change != EVIDENCE_CHANGE_NONE;
+		out->dropped_looks = work->input->looks->dropped_events;
+		fill_trouble(work);
+		evidence_servers(work);
+	}
+	if (out->verdict.since_use != work->probes) {
+		free(work->probes);
+	}
+	free(work->dead);
+	return rc;
+}
+
+int evidence_gather(struct evidence_changes *out, const struct evidence_input *input, bool main_only,
+                    double confidence, struct error *error)
+{
+	struct evidence_work work = {.input = input, .confidence = confidence};
 	const struct stats_histogram *latency = &input->snapshot->latency_all;
+	struct evidence_moments moments;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
@@ -125,35 +135,36 @@ int evidence_gather(struct evidence *out, const struct evidence_input *input, do
 	        latency->count > 0 ? (double)latency->sum / (double)latency->count / (double)NS_PER_SEC : 0;
 	rc = copy_spells(&work, error);
 	if (rc == 0) {
-		rc = evidence_onset(&work, error);
+		rc = evidence_onset(&work, &moments, error);
 	}
 	if (rc == 0) {
-		rc = evidence_tuples(&work, error);
+		out->found = moments.count;
+		if (main_only) {
+			moments = (struct evidence_moments){.each = {moments.each[moments.main]}, .count = 1};
+		}
+		out->main = moments.main;
+		out->omitted = moments.omitted;
 	}
-	if (rc == 0) {
-		rc = evidence_ages(&work, error);
+	for (unsigned i = 0; rc == 0 && i < moments.count; i++) {
+		work.out = &out->each[out->count++];
+		work.out->omitted = work.omitted;
+		frame(&work, &moments, i);
+		rc = gather_one(&work, error);
+		// What reaches across two moments counts for both, when they are looked for.
+		if (work.out->affected > out->each[out->main].affected) {
+			out->main = i;
+		}
 	}
-	if (rc == 0) {
-		rc = fill_slices(&work, error);
-	}
-	if (rc == 0) {
-		out->verdict.event = out->change != EVIDENCE_CHANGE_NONE;
-		out->dropped_looks = input->looks->dropped_events;
-		fill_trouble(&work);
-		count_servers(&work);
-	}
-	if (out->verdict.since_use == NULL) {
-		free(work.probes);
-	}
-	free(work.dead);
 	free(work.spells);
 	return rc;
 }
 
-void evidence_release(struct evidence *evidence)
+void evidence_release(struct evidence_changes *changes)
 {
-	// The diagnosis reads them only; they were allocated here.
-	free((void *)(uintptr_t)evidence->verdict.since_use);
-	free((void *)(uintptr_t)evidence->verdict.slices);
-	memset(evidence, 0, sizeof(*evidence));
+	for (unsigned i = 0; i < changes->count; i++) {
+		// The diagnosis reads them only; they were allocated here.
+		free((void *)(uintptr_t)changes->each[i].verdict.since_use);
+		free((void *)(uintptr_t)changes->each[i].verdict.slices);
+	}
+	memset(changes, 0, sizeof(*changes));
 }

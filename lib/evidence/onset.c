@@ -15,9 +15,19 @@
 // Replies from a wrong source that make a burst.
 #define SOURCE_MIN 5
 
+// A burst, as well as it is known when it began.
+#define BURST (2 * NS_PER_SEC)
+
 struct edge {
 	ns_t at;
-	int step; ///< +1: a spell begins after `at`; -1: its first loss
+	int32_t step; ///< +1: a spell begins after `at`; -1: its first loss
+	uint32_t spell;
+};
+
+/** The edges of the spells that no moment has found yet, by time. */
+struct edges {
+	struct edge *each;
+	size_t count;
 };
 
 static int by_time(const void *a, const void *b)
@@ -42,38 +52,72 @@ static ns_t settle_on(const struct evidence_looks *looks, ns_t low, ns_t high, n
 	return top;
 }
 
-static bool from_losses(struct evidence_work *work, struct edge *edges)
+static bool reaches_across(const struct flow_spell *spell, ns_t moment)
 {
-	const struct evidence_input *input = work->input;
-	double across_sum = 0, mean;
-	int across = 0, most = 0, enough;
-	size_t count = 0;
-	ns_t low = 0, high = 0, top = 0;
+	return spell->before != 0 && spell->before < moment && spell->first_lost >= moment;
+}
 
+static void list_edges(const struct evidence_work *work, struct edges *edges)
+{
 	for (uint32_t i = 0; i < work->spell_count; i++) {
 		const struct flow_spell *spell = &work->spells[i];
 
 		if (spell->before != 0 && spell->before < spell->first_lost) {
-			edges[count++] = (struct edge){spell->before, 1};
-			edges[count++] = (struct edge){spell->first_lost, -1};
-			across_sum += ns_to_seconds(spell->first_lost - spell->before);
+			edges->each[edges->count++] = (struct edge){spell->before, 1, i};
+			edges->each[edges->count++] = (struct edge){spell->first_lost, -1, i};
 		}
 	}
-	qsort(edges, count, sizeof(*edges), by_time);
-	for (size_t i = 0; i < count; i++) {
-		across += edges[i].step;
+	qsort(edges->each, edges->count, sizeof(*edges->each), by_time);
+}
+
+// Set the spells apart that reach across the moment.
+static void leave_out(const struct evidence_work *work, struct edges *edges, ns_t moment)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < edges->count; i++) {
+		if (!reaches_across(&work->spells[edges->each[i].spell], moment)) {
+			edges->each[kept++] = edges->each[i];
+		}
+	}
+	edges->count = kept;
+}
+
+// Enough of the spells reach across the moment.
+static bool reached(const struct evidence_work *work, const struct edges *edges, ns_t moment)
+{
+	unsigned twice = 0;
+
+	for (size_t i = 0; i < edges->count; i++) {
+		twice += reaches_across(&work->spells[edges->each[i].spell], moment);
+	}
+	return twice >= 2 * ACROSS_MIN;
+}
+
+// The moment that most of the spells reach across. The first one is the main one.
+static bool from_losses(const struct evidence_work *work, bool is_first, const struct edges *edges, ns_t *at)
+{
+	const struct evidence_input *input = work->input;
+	const struct edge *each = edges->each;
+	double across_sum = 0, mean;
+	int across = 0, most = 0, enough;
+	ns_t low = 0, high = 0, top = 0;
+
+	for (size_t i = 0; i < edges->count; i++) {
+		across += each[i].step;
 		most = across > most ? across : most;
+		across_sum -= each[i].step * ns_to_seconds(each[i].at);
 	}
 	// Chance losses ripple the top: all of it is as good.
 	enough = most - (int)(TOP * most) - 1;
 	across = 0;
-	for (size_t i = 0; i + 1 < count; i++) {
-		across += edges[i].step;
+	for (size_t i = 0; i + 1 < edges->count; i++) {
+		across += each[i].step;
 		if (across >= enough) {
-			low = low == 0 ? edges[i].at : low;
-			high = edges[i + 1].at;
+			low = low == 0 ? each[i].at : low;
+			high = each[i + 1].at;
 			if (across == most) {
-				top = edges[i].at + (edges[i + 1].at - edges[i].at) / 2 + 1;
+				top = each[i].at + (each[i + 1].at - each[i].at) / 2 + 1;
 			}
 		}
 	}
@@ -81,27 +125,42 @@ static bool from_losses(struct evidence_work *work, struct edge *edges)
 	if (most < ACROSS_MIN || most < ACROSS_TIMES * mean) {
 		return false;
 	}
-	work->out->change = EVIDENCE_CHANGE_LOSSES;
-	work->out->changed_at = settle_on(input->looks, low, high, top);
-	return true;
+	*at = settle_on(input->looks, low, high, top);
+	if (!is_first && !reached(work, edges, *at)) {
+		*at = top;
+	}
+	return is_first || reached(work, edges, *at);
 }
 
-static bool from_source(struct evidence_work *work)
+// The greatest burst of replies from wrong sources of which nothing is near that was found already.
+static bool from_source(const struct evidence_work *work, const struct evidence_moments *found, ns_t *at)
 {
 	const struct evidence_looks *looks = work->input->looks;
-	uint32_t best = 0;
+	uint32_t intervals = looks->shape->intervals, best = intervals;
+	double sum = 0;
 
-	for (uint32_t i = 0; i < looks->shape->intervals; i++) {
-		best = looks->sums[i].wrong_source > looks->sums[best].wrong_source ? i : best;
+	for (uint32_t i = 0; i < intervals; i++) {
+		ns_t from = looks->shape->start + i * looks->shape->interval;
+		bool is_found = false;
+
+		sum += (double)looks->sums[i].wrong_source;
+		for (unsigned k = 0; k < found->count; k++) {
+			is_found |= found->each[k].at < from + looks->shape->interval + BURST &&
+			            from < found->each[k].at + BURST;
+		}
+		if (!is_found &&
+		    (best == intervals || looks->sums[i].wrong_source > looks->sums[best].wrong_source)) {
+			best = i;
+		}
 	}
-	if (looks->sums[best].wrong_source < SOURCE_MIN) {
+	if (best == intervals || looks->sums[best].wrong_source < SOURCE_MIN ||
+	    (found->count > 0 && (double)looks->sums[best].wrong_source < ACROSS_TIMES * sum / intervals)) {
 		return false;
 	}
 	while (best > 0 && looks->sums[best - 1].wrong_source > 0) {
 		best--;
 	}
-	work->out->change = EVIDENCE_CHANGE_SOURCE;
-	work->out->changed_at = looks->shape->start + best * looks->shape->interval;
+	*at = looks->shape->start + best * looks->shape->interval;
 	return true;
 }
 
@@ -123,7 +182,7 @@ static double loss_between(const struct stats_snapshot *snapshot, ns_t from, ns_
 }
 
 // The mark after which the loss rises most.
-static bool from_marks(struct evidence_work *work)
+static bool from_marks(const struct evidence_work *work, ns_t *at)
 {
 	const struct evidence_input *input = work->input;
 	double most = -INFINITY;
@@ -136,28 +195,60 @@ static bool from_marks(struct evidence_work *work)
 
 		if (input->marks[i] > input->start && input->marks[i] < input->end && rise > most) {
 			most = rise;
-			work->out->change = EVIDENCE_CHANGE_MARK;
-			work->out->changed_at = input->marks[i];
+			*at = input->marks[i];
 		}
 	}
-	return work->out->change == EVIDENCE_CHANGE_MARK;
+	return most > -INFINITY;
 }
 
-int evidence_onset(struct evidence_work *work, struct error *error)
+static int by_moment(const void *a, const void *b)
 {
-	struct edge *edges = (struct edge *)malloc((2 * (size_t)work->spell_count + 1) * sizeof(*edges));
-	struct evidence *out = work->out;
+	const struct evidence_moment *first = a, *second = b;
 
-	if (edges == NULL) {
+	return (first->at > second->at) - (first->at < second->at);
+}
+
+// Changes that befall fewer and fewer tuples: the first one found is the main one.
+static void find_changes(const struct evidence_work *work, struct edges *edges,
+                         struct evidence_moments *moments)
+{
+	ns_t at = 0, main;
+	enum evidence_change from;
+
+	for (;;) {
+		from = from_losses(work, moments->count == 0, edges, &at) ? EVIDENCE_CHANGE_LOSSES
+		       : from_source(work, moments, &at)                  ? EVIDENCE_CHANGE_SOURCE
+		       : moments->count == 0 && from_marks(work, &at)     ? EVIDENCE_CHANGE_MARK
+		                                                          : EVIDENCE_CHANGE_NONE;
+		if ((from == EVIDENCE_CHANGE_NONE && moments->count > 0) ||
+		    moments->count == EVIDENCE_CHANGES_MAX) {
+			moments->omitted = from != EVIDENCE_CHANGE_NONE;
+			break;
+		}
+		moments->each[moments->count++] = (struct evidence_moment){at, from};
+		if (from == EVIDENCE_CHANGE_NONE) {
+			break;
+		}
+		leave_out(work, edges, at);
+	}
+	main = moments->each[0].at;
+	qsort(moments->each, moments->count, sizeof(moments->each[0]), by_moment);
+	while (moments->each[moments->main].at != main) {
+		moments->main++;
+	}
+}
+
+int evidence_onset(struct evidence_work *work, struct evidence_moments *moments, struct error *error)
+{
+	size_t size = (2 * (size_t)work->spell_count + 1) * sizeof(struct edge);
+	struct edges edges = {.each = (struct edge *)malloc(size)};
+
+	*moments = (struct evidence_moments){0};
+	if (edges.each == NULL) {
 		return error_set(error, -ENOMEM, "no memory to find when the losses began");
 	}
-	(void)(from_losses(work, edges) || from_source(work) || from_marks(work));
-	free(edges);
-	out->mark = -1;
-	for (unsigned i = 0; i < work->input->mark_count && out->change != EVIDENCE_CHANGE_NONE; i++) {
-		if (work->input->marks[i] <= out->changed_at) {
-			out->mark = (int)i;
-		}
-	}
+	list_edges(work, &edges);
+	find_changes(work, &edges, moments);
+	free(edges.each);
 	return 0;
 }

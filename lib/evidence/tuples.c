@@ -21,7 +21,7 @@
 /** One tuple as the pass sees it. */
 struct tuple {
 	const struct flow_sent *base;  ///< at the base look; NULL: none
-	const struct flow_sent *final; ///< at the end
+	const struct flow_sent *final; ///< at the end, or when the next change came
 	const struct flow_spell *spells;
 	uint32_t spell_count;
 	const struct flow_spell *onset; ///< the first spell that begins after the change; NULL: none
@@ -35,6 +35,15 @@ static uint32_t sent_at(const struct evidence_look *look, uint32_t number)
 	return look != NULL ? look->sent[number].sent : 0;
 }
 
+// It wasn't answered between its last loss before the change and the change. (A spell whose place was not
+// known may have ended earlier.)
+static bool lasts_until(const struct flow_spell *spell, ns_t change)
+{
+	bool open = spell->healed == 0 && spell->before < spell->first_lost;
+
+	return spell->last_lost >= change || spell->healed >= change || open;
+}
+
 static void read_tuple(struct evidence_work *work, uint32_t number, uint32_t first, uint32_t count,
                        struct tuple *tuple)
 {
@@ -42,7 +51,8 @@ static void read_tuple(struct evidence_work *work, uint32_t number, uint32_t fir
 	ns_t change = work->out->changed_at;
 
 	*tuple = (struct tuple){.base = work->base != NULL ? &work->base->sent[number] : NULL,
-	                        .final = &work->input->ledger->sent[number],
+	                        .final = work->last != NULL ? &work->last->sent[number]
+	                                                    : &work->input->ledger->sent[number],
 	                        .spells = &work->spells[first],
 	                        .spell_count = count};
 	tuple->used_before = tuple->base != NULL && tuple->base->sent > 0;
@@ -50,9 +60,11 @@ static void read_tuple(struct evidence_work *work, uint32_t number, uint32_t fir
 		const struct flow_spell *spell = &tuple->spells[i];
 
 		if (spell->first_lost < change) {
-			tuple->lost_before += spell->lost;
+			tuple->lost_before += spell->first_lost < work->first ? spell->lost : 0;
 			tuple->used_before = true;
-			tuple->dead_before |= spell->last_lost >= change;
+			tuple->dead_before |= lasts_until(spell, change);
+		} else if (spell->first_lost >= work->until) {
+			tuple->used_before |= spell->before != 0 && spell->before < change;
 		} else {
 			tuple->lost_after += spell->lost;
 			failures->failed += spell->lost;
@@ -70,14 +82,19 @@ static void read_tuple(struct evidence_work *work, uint32_t number, uint32_t fir
 static ns_t clean_end(const struct evidence_work *work)
 {
 	const struct evidence_input *input = work->input;
+	const struct flow_sent *final = work->last != NULL ? work->last->sent : input->ledger->sent;
 	uint64_t again = 0;
 
 	for (uint32_t i = 0; i < input->ledger->tuples; i++) {
-		again += sent_at(work->base, i) > 0 && input->ledger->sent[i].sent > sent_at(work->base, i);
+		again += sent_at(work->base, i) > 0 && final[i].sent > sent_at(work->base, i);
 	}
 	for (unsigned k = 0; again > 0 && k < input->looks->count; k++) {
 		const struct evidence_look *look = &input->looks->looks[k];
 		uint64_t probed = 0, clean = 0;
+
+		if (work->last != NULL && look->at > work->last->at) {
+			break;
+		}
 
 		if (work->settled == NULL || look->at <= work->settled->at) {
 			continue;
@@ -92,7 +109,7 @@ static ns_t clean_end(const struct evidence_work *work)
 			return look->at;
 		}
 	}
-	return NS_NEVER;
+	return work->last != NULL ? work->last->at : NS_NEVER;
 }
 
 // When the first query after the change left, if the looks tell it exactly: one query since the base look.
@@ -106,7 +123,9 @@ static bool first_probe(const struct evidence_work *work, uint32_t number, const
 		const struct flow_sent *later =
 		        k < looks->count ? &looks->looks[k].sent[number] : tuple->final;
 
-		if ((k < looks->count && looks->looks[k].at <= work->base->at) || later->sent == sent) {
+		if ((k < looks->count &&
+		     (looks->looks[k].at <= work->base->at || looks->looks[k].at > work->until)) ||
+		    later->sent == sent) {
 			continue;
 		}
 		*at = later->last_sent;
@@ -184,6 +203,7 @@ static void add_first(struct evidence_work *work, uint32_t number, const struct 
 	    onset->before < onset->first_lost) {
 		add_dead(work, tuple, number);
 		out->affected++;
+		out->shared += onset->before < work->since;
 		out->stale++;
 		verdict_clusters_add(&out->verdict.stale, 1, 1);
 	} else if (!control) {
@@ -224,20 +244,23 @@ static void add_tuple(struct evidence_work *work, uint32_t number, const struct 
 	struct evidence *out = work->out;
 	unsigned cohort = flow_space_cohort_of(work->input->space, number);
 	bool control = work->input->space->cohorts[cohort].control;
-	uint32_t from = tuple->base != NULL ? tuple->base->sent : 0;
+	uint32_t from = tuple->base != NULL ? tuple->base->sent : 0, sound = sent_at(work->origin, number);
 	const struct flow_answered *answered = &work->input->ledger->answered[number];
 	uint64_t lost = (uint64_t)answered->lost + answered->refused, after = tuple->final->sent - from;
+	uint64_t all = work->input->ledger->sent[number].sent;
 
-	verdict_clusters_add(&out->cohorts[cohort].queries, tuple->final->sent,
-	                     lost > tuple->final->sent ? tuple->final->sent : lost);
+	verdict_clusters_add(&out->cohorts[cohort].queries, all, lost > all ? all : lost);
 	if (out->change == EVIDENCE_CHANGE_NONE) {
 		add_established(work, tuple, 0, lost);
 		return;
 	}
-	verdict_clusters_add(&out->verdict.before, from,
-	                     tuple->lost_before > from ? from : tuple->lost_before);
-	verdict_clusters_add(&out->verdict.after, after,
-	                     tuple->lost_after > after ? after : tuple->lost_after);
+	// Before the first change: what was lost since then was lost by another one.
+	verdict_clusters_add(&out->verdict.before, sound,
+	                     tuple->lost_before > sound ? sound : tuple->lost_before);
+	if (work->since == 0 || !tuple->dead_before) {
+		verdict_clusters_add(&out->verdict.after, after,
+		                     tuple->lost_after > after ? after : tuple->lost_after);
+	}
 	if (after > 0) {
 		if (work->clean_end == NS_NEVER || tuple->used_before) {
 			add_first(work, number, tuple, control);
@@ -315,9 +338,11 @@ int evidence_tuples(struct evidence_work *work, struct error *error)
 	if (work->dead == NULL || work->probes == NULL) {
 		return error_set(error, -ENOMEM, "no memory to sort %u tuples", tuples);
 	}
+	work->origin = work->base = work->settled = NULL;
 	for (unsigned k = 0; k < input->looks->count && out->change != EVIDENCE_CHANGE_NONE; k++) {
 		const struct evidence_look *look = &input->looks->looks[k];
 
+		work->origin = look->at <= work->first ? look : work->origin;
 		work->base = look->at <= out->changed_at ? look : work->base;
 		if (work->settled == NULL && look->at >= out->changed_at) {
 			work->settled = look;

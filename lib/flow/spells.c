@@ -9,6 +9,10 @@
 #define SPELLS_EACH  2
 #define SPELLS_SPARE 65536
 
+// No query waits longer for its answer: the end of one that was passed over is known by then. (It always
+// comes to be known, but for frames that waited for the port: their age class is of another time.)
+#define WAIT_MAX (500 * NS_PER_SEC)
+
 static uint32_t capacity_for(uint64_t tuples)
 {
 	uint64_t wanted = tuples * SPELLS_EACH + SPELLS_SPARE;
@@ -41,9 +45,14 @@ void flow_spells_free(struct flow_spells *spells)
 	memset(spells, 0, sizeof(*spells));
 }
 
+static struct flow_spell *number(const struct flow_spells *spells, uint32_t spell)
+{
+	return spell == 0 ? NULL : &spells->log[spell - 1];
+}
+
 static struct flow_spell *latest(const struct flow_spells *spells, const struct flow_answered *answered)
 {
-	return answered->spell == 0 ? NULL : &spells->log[answered->spell - 1];
+	return number(spells, answered->spell);
 }
 
 // A new spell of the tuple, in the place of its latest one when that holds no loss. NULL without room.
@@ -64,13 +73,25 @@ static struct flow_spell *start(struct flow_spells *spells, struct flow_answered
 	return &spells->log[count];
 }
 
-// True while a loss at `sent_at` belongs to the spell: no answer lies in between.
-static bool goes_on(const struct flow_spell *spell, const struct flow_answered *answered, ns_t sent_at)
+static bool lies_in(const struct flow_spell *spell, ns_t sent_at)
 {
-	if (spell->healed != 0) {
-		return sent_at >= spell->before && sent_at < spell->healed;
+	return spell->healed != 0 && sent_at >= spell->before && sent_at < spell->healed;
+}
+
+// The spell that a loss at `sent_at` belongs to: no answer lies in between. NULL: a new one.
+static struct flow_spell *that_goes_on(const struct flow_spells *spells, const struct flow_answered *answered,
+                                       ns_t sent_at)
+{
+	struct flow_spell *spell = latest(spells, answered), *former = NULL;
+
+	if (spell == NULL || lies_in(spell, sent_at)) {
+		return spell;
 	}
-	return answered->last_answered <= spell->last_lost;
+	if (spell->lost == 0) {
+		former = number(spells, spell->widest);
+		return former != NULL && lies_in(former, sent_at) ? former : NULL;
+	}
+	return spell->healed == 0 && answered->last_answered <= spell->last_lost ? spell : NULL;
 }
 
 static void note_kind(struct flow_spell *spell, enum flow_failure how)
@@ -95,13 +116,19 @@ void flow_spells_failed(struct flow_spells *spells, struct flow_answered *answer
 {
 	struct flow_spell *spell = latest(spells, answered);
 
-	if (spell == NULL || !goes_on(spell, answered, sent_at)) {
+	// Losses are known in the order of sending: what was passed over before has come to its end.
+	if (spell != NULL && sent_at >= spell->before) {
+		answered->passed_over = 0;
+	}
+	spell = that_goes_on(spells, answered, sent_at);
+	if (spell == NULL) {
 		spell = start(spells, answered);
 		if (spell == NULL) {
 			atomic_store_explicit(&spells->omitted,
 			                      atomic_load_explicit(&spells->omitted, memory_order_relaxed) +
 			                              1,
 			                      memory_order_relaxed);
+			answered->passed_over = 0;
 			return;
 		}
 		// An answer that came after this query left says nothing of the one before it.
@@ -111,6 +138,7 @@ void flow_spells_failed(struct flow_spells *spells, struct flow_answered *answer
 	}
 	note_kind(spell, how);
 	if (spell->lost++ == 0) {
+		spell->widest = 0;
 		note_rest(spell, spell->before != 0 ? spell->before : sent_at, sent_at);
 		spell->first_lost = spell->last_lost = sent_at;
 	} else if (sent_at >= spell->last_lost) {
@@ -124,6 +152,35 @@ void flow_spells_failed(struct flow_spells *spells, struct flow_answered *answer
 	}
 }
 
+// A query was passed over. Was it only overtaken, and has its answer come now? Else its place is kept while
+// its end isn't known.
+static bool keeps_place(const struct flow_spell *spell, struct flow_answered *answered, ns_t sent_at)
+{
+	if (sent_at < spell->healed) {
+		answered->passed_over = sent_at < spell->before;
+		return true;
+	}
+	answered->passed_over = sent_at < spell->healed + WAIT_MAX;
+	return answered->passed_over != 0;
+}
+
+// The place of a loss that isn't known yet. Losses of the spell before it may be known as late: where that is
+// stands in `widest` until there is one of its own.
+static void note_place(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
+                       ns_t sent_at)
+{
+	uint32_t former = answered->spell;
+	struct flow_spell *spell = start(spells, answered);
+
+	if (spell == NULL) {
+		return;
+	}
+	former = former == answered->spell ? spell->widest : former;
+	*spell = (struct flow_spell){
+	        .before = answered->last_answered, .healed = sent_at, .widest = former, .tuple = tuple};
+	answered->passed_over = 1;
+}
+
 void flow_spells_healed(struct flow_spells *spells, struct flow_answered *answered, uint32_t tuple,
                         ns_t sent_at, ns_t rest_end)
 {
@@ -134,12 +191,11 @@ void flow_spells_healed(struct flow_spells *spells, struct flow_answered *answer
 		spell->healed = sent_at;
 		return;
 	}
+	if (answered->passed_over != 0 && keeps_place(spell, answered, sent_at)) {
+		return;
+	}
 	if (sent_at <= answered->last_answered + rest_end) {
 		return; // the query before it was answered, or overtaken
 	}
-	spell = start(spells, answered);
-	if (spell != NULL) {
-		*spell = (struct flow_spell){
-		        .before = answered->last_answered, .healed = sent_at, .tuple = tuple};
-	}
+	note_place(spells, answered, tuple, sent_at);
 }

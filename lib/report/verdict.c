@@ -2,54 +2,73 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "parts.h"
 #include "sections.h"
+#include "verdict_parts.h"
 
 // The reuse-age curve: bins an octave, from the youngest age that is told apart.
-#define CURVE_BINS  24
 #define CURVE_STEPS 2
 #define CURVE_LOW   0.0625
 
-#define CONFIDENCE 0.95
-#define PERCENT    100.0
+#define PERCENT 100.0
 
-/** Probes by age: one bin of the curve. */
-struct curve_bin {
-	double low, high;
-	uint64_t sent, lost;
-};
+// A wider interval of k says too little: this many times its lower end.
+#define SERVERS_WIDEST 2.0
 
-static unsigned curve(const struct evidence *evidence, struct curve_bin bins[CURVE_BINS])
+// So large a part of the tuples that lost a query may as well have lost it by the change before: one in five.
+#define SHARED_ONE_IN 5
+
+unsigned verdict_curve(const struct evidence *evidence, struct verdict_bin bins[VERDICT_BINS])
 {
 	unsigned used = 0;
 
-	memset(bins, 0, CURVE_BINS * sizeof(*bins));
+	memset(bins, 0, VERDICT_BINS * sizeof(*bins));
 	for (size_t i = 0; i < evidence->verdict.since_use_count; i++) {
 		const struct verdict_age *age = &evidence->verdict.since_use[i];
 		double steps = age->low > CURVE_LOW ? floor(log2(age->low / CURVE_LOW) * CURVE_STEPS) + 1 : 0;
-		unsigned bin = steps < CURVE_BINS - 1 ? (unsigned)steps : CURVE_BINS - 1;
+		unsigned bin = steps < VERDICT_BINS - 1 ? (unsigned)steps : VERDICT_BINS - 1;
 
 		bins[bin].sent += age->sent;
 		bins[bin].lost += age->lost;
 	}
-	for (unsigned i = 0; i < CURVE_BINS; i++) {
+	for (unsigned i = 0; i < VERDICT_BINS; i++) {
 		if (bins[i].sent > 0) {
 			bins[used] = bins[i];
 			bins[used].low = i == 0 ? 0 : CURVE_LOW * exp2((i - 1.0) / CURVE_STEPS);
 			bins[used].high =
-			        i + 1 == CURVE_BINS ? INFINITY : CURVE_LOW * exp2((double)i / CURVE_STEPS);
+			        i + 1 == VERDICT_BINS ? INFINITY : CURVE_LOW * exp2((double)i / CURVE_STEPS);
 			used++;
 		}
 	}
 	return used;
 }
 
-static const char *overall_name(const struct verdict *verdict)
+static bool is_blurred(const struct evidence *evidence)
 {
+	return SHARED_ONE_IN * evidence->shared > evidence->affected;
+}
+
+// Two changes too near each other for each tuple's loss to be one's, and not the same by name.
+static bool is_mixed(const struct report_input *input, unsigned number)
+{
+	const struct verdict *verdict = &input->verdicts[number];
+
+	for (unsigned i = 0; i < VERDICT_SIGNATURES && is_blurred(&input->changes->each[number]); i++) {
+		bool here = verdict->findings[i].state == VERDICT_SHOWN;
+
+		if (number > 0 && here != (input->verdicts[number - 1].findings[i].state == VERDICT_SHOWN)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *verdict_overall_name(const struct report_input *input, unsigned number)
+{
+	const struct verdict *verdict = &input->verdicts[number];
 	unsigned shown = 0;
 
 	switch (verdict->overall) {
@@ -67,10 +86,10 @@ static const char *overall_name(const struct verdict *verdict)
 	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
 		shown += verdict->findings[i].state == VERDICT_SHOWN;
 	}
-	return shown == 1 ? "named" : "mixed";
+	return shown == 1 && !is_mixed(input, number) ? "named" : "mixed";
 }
 
-static const char *state_name(enum verdict_state state)
+const char *verdict_state_name(enum verdict_state state)
 {
 	static const char *const names[] = {[VERDICT_NOT_TESTED] = "not tested",
 	                                    [VERDICT_UNDECIDED] = "undecided",
@@ -80,202 +99,115 @@ static const char *state_name(enum verdict_state state)
 	return names[state];
 }
 
-static const char *change_name(enum evidence_change change)
-{
-	static const char *const names[] = {[EVIDENCE_CHANGE_NONE] = "none",
-	                                    [EVIDENCE_CHANGE_LOSSES] = "losses",
-	                                    [EVIDENCE_CHANGE_SOURCE] = "wrong source",
-	                                    [EVIDENCE_CHANGE_MARK] = "event"};
-
-	return names[change];
-}
-
-static bool is_timeout_known(const struct verdict *verdict)
+bool verdict_is_timeout_known(const struct verdict *verdict)
 {
 	return verdict->timeout.answer == VERDICT_TIMEOUT_STEP;
 }
 
-static double changed_at(const struct report_input *input)
+double verdict_changed_at(const struct report_input *input, unsigned number)
 {
-	return ns_to_seconds(input->evidence->changed_at - input->snapshot->shape.start);
+	return ns_to_seconds(input->changes->each[number].changed_at - input->snapshot->shape.start);
 }
 
-static const struct scenario_record *mark_of(const struct report_input *input)
+const struct scenario_record *verdict_mark_of(const struct report_input *input, unsigned number)
 {
-	int mark = input->evidence->mark;
+	int mark = input->changes->each[number].mark;
 
 	return mark >= 0 && (unsigned)mark < input->record_count ? &input->records[mark] : NULL;
 }
 
-// ---- JSON
-
-static json_t *interval_of(struct verdict_interval interval)
+// What became of one of k real servers, by the only signature that is shown; NULL: it says nothing of k.
+static const char *fate_of(const struct verdict *verdict)
 {
-	json_t *object = json_object();
-
-	if (isnan(interval.estimate)) {
-		json_decref(object);
-		return json_null();
-	}
-	report_json_set(&object, "estimate", report_json_number(interval.estimate));
-	report_json_set(&object, "low", report_json_number(interval.low));
-	report_json_set(&object, "high", report_json_number(interval.high));
-	return object;
-}
-
-static json_t *signatures(const struct verdict *verdict)
-{
-	json_t *list = json_array();
+	static const char *const fates[VERDICT_SIGNATURES] = {
+	        [VERDICT_ENTRIES_KEPT] = "was removed",
+	        [VERDICT_DEAD_WEIGHT] = "has weight 0 and is dead",
+	        [VERDICT_LAZY_EXPIRY] = "was removed",
+	        [VERDICT_STILL_LISTED] = "is dead and still listed"};
+	const char *fate = NULL;
 
 	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
-		const struct verdict_finding *finding = &verdict->findings[i];
-		json_t *object = json_object();
-
-		report_json_set(&object, "name",
-		                report_json_text(verdict_signature_name(finding->signature)));
-		report_json_set(&object, "state", report_json_text(state_name(finding->state)));
-		report_json_set(&object, "null_hypothesis",
-		                report_json_text(verdict_signature_null(finding->signature)));
-		report_json_set(&object, "p", report_json_number(finding->p_value));
-		report_json_set(&object, "p_adjusted", report_json_number(finding->adjusted));
-		report_json_set(&object, "effect", interval_of(finding->effect));
-		report_json_set(&object, "statement", report_json_text(finding->statement));
-		report_json_append(&list, object);
+		if (verdict->findings[i].state == VERDICT_SHOWN) {
+			if (fate != NULL || fates[i] == NULL) {
+				return NULL;
+			}
+			fate = fates[i];
+		}
 	}
-	return list;
+	return verdict->overall == VERDICT_NAMED ? fate : NULL;
 }
 
-static json_t *timeout_of(const struct verdict *verdict)
+// Flows are dealt evenly to the real servers until the first change; then k is one over a server's share.
+static bool is_k_known(const struct report_input *input, unsigned number)
 {
-	const struct verdict_timeout *timeout = &verdict->timeout;
-	json_t *object;
+	const struct verdict_interval *servers = &input->changes->each[number].servers;
 
-	if (!is_timeout_known(verdict)) {
-		return json_null();
-	}
-	object = json_object();
-	report_json_set(&object, "timeout_s", interval_of(timeout->timeout));
-	report_json_set(&object, "granularity_s", report_json_number(timeout->granularity));
-	report_json_set(&object, "hz", report_json_number(timeout->hz));
-	report_json_set(&object, "hz_probability", report_json_number(timeout->hz_probability));
-	report_json_set(&object, "loss_young", interval_of(timeout->young));
-	report_json_set(&object, "loss_old", interval_of(timeout->old));
-	return object;
+	return number == 0 && fate_of(&input->verdicts[number]) != NULL &&
+	       servers->high <= SERVERS_WIDEST * servers->low;
 }
 
-static json_t *curve_of(const struct evidence *evidence)
+const char *verdict_text(const struct report_input *input, unsigned number, char *buffer, size_t size)
 {
-	struct curve_bin bins[CURVE_BINS];
-	unsigned count = curve(evidence, bins);
-	json_t *list = json_array();
+	const struct evidence *evidence = &input->changes->each[number];
+	const struct verdict *verdict = &input->verdicts[number];
+	int length = snprintf(buffer, size, "%s", verdict->text);
 
-	for (unsigned i = 0; i < count; i++) {
-		json_t *object = json_object();
-
-		report_json_set(&object, "from_s", report_json_number(bins[i].low));
-		report_json_set(&object, "to_s", report_json_number(bins[i].high));
-		report_json_set(&object, "sent", report_json_count(bins[i].sent));
-		report_json_set(&object, "lost", report_json_count(bins[i].lost));
-		report_json_set(
-		        &object, "loss",
-		        interval_of(verdict_wilson((double)bins[i].lost, (double)bins[i].sent, CONFIDENCE)));
-		report_json_append(&list, object);
+	if (is_k_known(input, number)) {
+		length += snprintf(buffer + length, size - (size_t)length,
+		                   " Of about %.1f real servers (95 %%: %.1f to %.1f) one %s.",
+		                   evidence->servers.estimate, evidence->servers.low, evidence->servers.high,
+		                   fate_of(verdict));
 	}
-	return list;
+	if (is_blurred(evidence)) {
+		snprintf(buffer + length, size - (size_t)length,
+		         " Of the source ports that lost their first query %.0f %% had not been used since "
+		         "before "
+		         "the change at %.3f s: what they lost may be of that one.",
+		         (double)evidence->shared / (double)evidence->affected * PERCENT,
+		         verdict_changed_at(input, number - 1));
+	}
+	return buffer;
 }
 
-static json_t *cohorts_of(const struct report_input *input)
+static void write_moment(const struct report_input *input, unsigned number, FILE *file)
 {
-	const struct evidence *evidence = input->evidence;
-	json_t *list = json_array();
+	const struct scenario_record *mark = verdict_mark_of(input, number);
 
-	for (unsigned i = 0; i < evidence->cohort_count; i++) {
-		const struct evidence_cohort *cohort = &evidence->cohorts[i];
-		json_t *object = json_object();
-
-		report_json_set(
-		        &object, "name",
-		        report_json_text(input->plan->cohorts != NULL ? input->plan->cohorts[i].name : NULL));
-		report_json_set(&object, "control", json_boolean(cohort->control));
-		report_json_set(&object, "loss", interval_of(cohort->loss));
-		report_json_set(&object, "difference", interval_of(cohort->difference));
-		report_json_set(&object, "p", report_json_number(cohort->p_value));
-		report_json_append(&list, object);
-	}
-	return list;
-}
-
-static json_t *change_of(const struct report_input *input)
-{
-	const struct evidence *evidence = input->evidence;
-	const struct scenario_record *mark = mark_of(input);
-	json_t *object = json_object();
-
-	report_json_set(&object, "found_from", report_json_text(change_name(evidence->change)));
-	if (evidence->change != EVIDENCE_CHANGE_NONE) {
-		report_json_set(&object, "at_s", report_json_number(changed_at(input)));
-		report_json_set(&object, "event", report_json_text(mark != NULL ? mark->text : NULL));
-		report_json_set(&object, "used_before", report_json_count(evidence->stale));
-		report_json_set(&object, "used_before_lost", report_json_count(evidence->affected));
-		report_json_set(&object, "first_used_after", report_json_count(evidence->clean));
-		report_json_set(&object, "first_used_after_lost", report_json_count(evidence->clean_lost));
-		report_json_set(&object, "queries_lost", report_json_count(evidence->spell_lost));
-		report_json_set(&object, "servers", interval_of(evidence->servers));
-	}
-	return object;
-}
-
-json_t *report_object_verdict(const struct report_input *input)
-{
-	json_t *object;
-
-	if (input->verdict == NULL || input->evidence == NULL) {
-		return json_null();
-	}
-	object = json_object();
-	report_json_set(&object, "overall", report_json_text(overall_name(input->verdict)));
-	report_json_set(&object, "text", report_json_text(input->verdict->text));
-	report_json_set(&object, "queries_needed", report_json_number(input->verdict->needed));
-	report_json_set(&object, "excess", interval_of(input->verdict->excess));
-	report_json_set(&object, "change", change_of(input));
-	report_json_set(&object, "signatures", signatures(input->verdict));
-	report_json_set(&object, "ipvs_timeout", timeout_of(input->verdict));
-	report_json_set(&object, "age_curve", curve_of(input->evidence));
-	report_json_set(&object, "age_curve_lost_tuples_only",
-	                json_boolean(input->evidence->verdict.since_use_drawn));
-	report_json_set(&object, "cohorts", cohorts_of(input));
-	report_json_set(&object, "losses_not_logged", report_json_count(input->evidence->omitted));
-	report_json_set(&object, "looks_dropped", report_json_count(input->evidence->dropped_looks));
-	return object;
-}
-
-// ---- Text
-
-static void write_change(const struct report_input *input, FILE *file)
-{
-	const struct evidence *evidence = input->evidence;
-	const struct scenario_record *mark = mark_of(input);
-
-	if (evidence->change == EVIDENCE_CHANGE_NONE) {
-		return;
-	}
-	fprintf(file, "  Compared before and after %.3f s", changed_at(input));
+	fprintf(file, "%.3f s", verdict_changed_at(input, number));
 	if (mark != NULL) {
-		fprintf(file, ", %.3f s after \"", changed_at(input) - ns_to_seconds(mark->done_at));
+		fprintf(file, ", %.3f s after \"",
+		        verdict_changed_at(input, number) - ns_to_seconds(mark->done_at));
 		report_table_write_line(mark->text, file);
 		fputc('"', file);
 	}
+}
+
+static void write_counts(const struct evidence *evidence, FILE *file)
+{
 	fprintf(file,
-	        ".\n  Of %" PRIu64 " source ports used before it and again after, %" PRIu64
+	        "  Of %" PRIu64 " source ports used before it and again after, %" PRIu64
 	        " lost their first query;\n  of %" PRIu64 " first used after it, %" PRIu64 ".\n",
 	        evidence->stale, evidence->affected, evidence->clean, evidence->clean_lost);
+}
+
+static void write_change(const struct report_input *input, FILE *file)
+{
+	unsigned main = input->changes->main;
+
+	if (input->changes->each[main].change == EVIDENCE_CHANGE_NONE) {
+		return;
+	}
+	fputs("  Compared before and after ", file);
+	write_moment(input, main, file);
+	fputs(".\n", file);
+	write_counts(&input->changes->each[main], file);
 }
 
 static void write_timeout(const struct verdict *verdict, FILE *file)
 {
 	const struct verdict_timeout *timeout = &verdict->timeout;
 
-	if (!is_timeout_known(verdict)) {
+	if (!verdict_is_timeout_known(verdict)) {
 		return;
 	}
 	fprintf(file,
@@ -288,8 +220,10 @@ static void write_timeout(const struct verdict *verdict, FILE *file)
 
 static void write_differences(const struct report_input *input, FILE *file)
 {
-	for (unsigned i = 0; i < input->evidence->cohort_count && input->plan->cohorts != NULL; i++) {
-		const struct evidence_cohort *cohort = &input->evidence->cohorts[i];
+	const struct evidence *evidence = &input->changes->each[input->changes->main];
+
+	for (unsigned i = 0; i < evidence->cohort_count && input->plan->cohorts != NULL; i++) {
+		const struct evidence_cohort *cohort = &evidence->cohorts[i];
 
 		if (!isnan(cohort->difference.estimate)) {
 			fprintf(file,
@@ -313,7 +247,7 @@ static int write_signatures(const struct verdict *verdict, FILE *file)
 		const struct verdict_finding *finding = &verdict->findings[i];
 
 		report_table_text(&table, verdict_signature_name(finding->signature));
-		report_table_text(&table, state_name(finding->state));
+		report_table_text(&table, verdict_state_name(finding->state));
 		if (finding->state == VERDICT_NOT_TESTED || isnan(finding->effect.estimate)) {
 			report_table_text(&table, "-");
 			report_table_text(&table, "-");
@@ -332,8 +266,8 @@ static int write_curve(const struct evidence *evidence, FILE *file)
 {
 	static const char *const headings[] = {"<since last use", "queries", "lost", "loss",
 	                                       "95 % interval",   NULL};
-	struct curve_bin bins[CURVE_BINS];
-	unsigned count = curve(evidence, bins);
+	struct verdict_bin bins[VERDICT_BINS];
+	unsigned count = verdict_curve(evidence, bins);
 	struct report_table table;
 
 	if (count == 0 || evidence->affected == 0) {
@@ -361,28 +295,64 @@ static int write_curve(const struct evidence *evidence, FILE *file)
 	return report_table_print(&table, 4, file);
 }
 
+// The changes besides the main one, a paragraph each.
+static void write_others(const struct report_input *input, FILE *file)
+{
+	const struct evidence_changes *changes = input->changes;
+	char text[VERDICT_TEXT_SIZE];
+
+	if (changes->count < 2) {
+		return;
+	}
+	fprintf(file,
+	        "  That change befell most source ports of %u. The other%s, judged from the change before to "
+	        "the next one:\n",
+	        changes->count, changes->count > 2 ? "s" : "");
+	for (unsigned i = 0; i < changes->count; i++) {
+		if (i == changes->main) {
+			continue;
+		}
+		fputs("\n  At ", file);
+		write_moment(input, i, file);
+		fprintf(file, ": %s\n  %s\n", verdict_overall_name(input, i),
+		        verdict_text(input, i, text, sizeof(text)));
+		write_counts(&changes->each[i], file);
+	}
+	if (changes->omitted > 0) {
+		fputs("  There were more changes, which befell fewer.\n", file);
+	}
+	fputc('\n', file);
+}
+
 int report_section_verdict(const struct report_input *input, FILE *file)
 {
+	const struct evidence *evidence;
+	const struct verdict *verdict;
+	char text[VERDICT_TEXT_SIZE];
 	int failed;
 
-	if (input->verdict == NULL || input->evidence == NULL) {
+	if (input->changes == NULL || input->verdicts == NULL) {
 		return 0;
 	}
-	fprintf(file, "\nVerdict: %s\n  %s\n", overall_name(input->verdict), input->verdict->text);
+	evidence = &input->changes->each[input->changes->main];
+	verdict = &input->verdicts[input->changes->main];
+	fprintf(file, "\nVerdict: %s\n  %s\n", verdict_overall_name(input, input->changes->main),
+	        verdict_text(input, input->changes->main, text, sizeof(text)));
 	write_change(input, file);
-	write_timeout(input->verdict, file);
+	write_timeout(verdict, file);
+	write_others(input, file);
 	write_differences(input, file);
 	if (input->box.oversubscribed) {
 		fputs("  Lcores shared CPUs in this run: a loss may be the generator's own.\n", file);
 	}
-	if (input->evidence->omitted > 0) {
+	if (evidence->omitted > 0) {
 		fprintf(file, "  %" PRIu64 " losses found no room in the log and are not in the evidence.\n",
-		        input->evidence->omitted);
+		        evidence->omitted);
 	}
-	if (input->evidence->dropped_looks > 0) {
+	if (evidence->dropped_looks > 0) {
 		fprintf(file, "  %u events were not looked at: too many for the memory.\n",
-		        input->evidence->dropped_looks);
+		        evidence->dropped_looks);
 	}
-	failed = write_curve(input->evidence, file);
-	return failed != 0 ? failed : write_signatures(input->verdict, file);
+	failed = write_curve(evidence, file);
+	return failed != 0 ? failed : write_signatures(verdict, file);
 }

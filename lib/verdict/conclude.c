@@ -20,8 +20,15 @@
 // Of the tuples that lost a query, so many got its answer from the real server's address in a flush.
 #define FLUSHED_SHARE 0.5
 
+// A dead server loses all that is sent to it: of the next queries of tuples that lost one, more than this.
+#define DEAD_LOSES 0.8
+
 // Second queries that tell kept entries from lazy expiry.
 #define AGAIN_MIN 5
+
+// Where the losses themselves say when the change was, chance heaps some there: so many moments to choose
+// from.
+#define MOMENTS 100
 
 static void rule_out(struct verdict_finding *finding)
 {
@@ -97,8 +104,22 @@ static void settle_refused(const struct judge *judge, struct verdict_finding *fi
 	rule_out(&findings[VERDICT_STILL_LISTED]);
 }
 
+/** A load that swings makes new tuples lose more at one time than at another; they don't stay lost. */
+static void settle_overload(const struct judge *judge, struct verdict_finding *findings)
+{
+	const struct verdict_evidence *evidence = judge->evidence;
+	struct verdict_interval next =
+	        verdict_wilson((double)evidence->next_lost, (double)evidence->next_sent, judge->confidence);
+
+	if (findings[VERDICT_OVERLOAD].state == VERDICT_SHOWN && evidence->next_sent >= AGAIN_MIN &&
+	    next.high < DEAD_LOSES) {
+		rule_out(&findings[VERDICT_STILL_LISTED]);
+	}
+}
+
 void judge_settle(const struct judge *judge, struct verdict_finding *findings)
 {
+	settle_overload(judge, findings);
 	settle_refused(judge, findings);
 	settle_stale(judge->evidence, findings);
 }
@@ -162,31 +183,74 @@ static double queries_needed(const struct judge *judge)
 	                            isnan(effect) ? 1 : fmax(1, effect));
 }
 
-/** Stale tuples lose, and what would tell which of three mechanisms it is wasn't seen. */
-static void say_undecided(const struct judge *judge, struct verdict *out)
+/** The mechanisms of stale tuples that are not ruled out, as a question; returns how many. */
+static unsigned ask_which(const struct verdict *verdict, char *text, size_t size)
 {
-	bool once = judge->evidence->again_sent < AGAIN_MIN;
+	static const enum verdict_signature stale[] = {VERDICT_ENTRIES_KEPT, VERDICT_DEAD_WEIGHT,
+	                                               VERDICT_LAZY_EXPIRY};
+	static const char *const names[] = {"removed server with entries kept", "weight 0 and dead",
+	                                    "lazy expiry"};
+	unsigned left = 0, said = 0;
+	int length = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		left += verdict->findings[stale[i]].state != VERDICT_RULED_OUT;
+	}
+	for (unsigned i = 0; i < 3; i++) {
+		if (verdict->findings[stale[i]].state != VERDICT_RULED_OUT) {
+			length += snprintf(text + length, size - (size_t)length, "%s%s",
+			                   said == 0          ? ""
+			                   : said + 1 == left ? " or "
+			                                      : ", ",
+			                   names[i]);
+			said++;
+		}
+	}
+	return left;
+}
+
+/** What would tell which of them it is. */
+static const char *what_tells(const struct judge *judge, const struct verdict *verdict)
+{
+	if (judge->evidence->again_sent < AGAIN_MIN) {
+		return "use tuples again within half the timeout";
+	}
+	if (verdict->findings[VERDICT_ENTRIES_KEPT].state == VERDICT_RULED_OUT) {
+		return "use more tuples: too few lost a query and were used again to be sure";
+	}
+	return judge->timeout.answer == VERDICT_TIMEOUT_STEP ? "use more tuples for the first time after the "
+	                                                       "event (a control cohort): too few to be "
+	                                                       "sure"
+	                                                     : "go on until the timeout has passed, or have "
+	                                                       "some tuples rest longer than it (policy "
+	                                                       "sweep)";
+}
+
+/** Stale tuples lose, however little of the run that is, and no mechanism is shown. */
+static enum verdict_overall say_aged(const struct judge *judge, struct verdict *out)
+{
+	char which[128];
+	unsigned left = ask_which(out, which, sizeof(which));
 	int length = snprintf(out->text, sizeof(out->text),
-	                      "Tuples used before the event lose %.3g %% (%.3g to %.3g) more than %s. ",
+	                      "Tuples used before the event lose %.3g %% (%.3g to %.3g) more than %s",
 	                      judge->aged.estimate * PERCENT, judge->aged.low * PERCENT,
 	                      judge->aged.high * PERCENT, judge->fresh_name);
 
+	if (left == 0) {
+		snprintf(out->text + length, sizeof(out->text) - (size_t)length,
+		         ", and none of the known signatures fits.");
+		return VERDICT_NONE_OF_THESE;
+	}
+	length += snprintf(out->text + length, sizeof(out->text) - (size_t)length, ". ");
 	if (judge->timeout.answer == VERDICT_TIMEOUT_STEP) {
 		length += snprintf(out->text + length, sizeof(out->text) - (size_t)length,
 		                   "Their entries live %.4g s (%.4g to %.4g). ",
 		                   judge->timeout.timeout.estimate, judge->timeout.timeout.low,
 		                   judge->timeout.timeout.high);
 	}
-	snprintf(out->text + length, sizeof(out->text) - (size_t)length,
-	         "Removed server with entries kept, weight 0 and dead%s? To tell, %s.",
-	         once ? ", or lazy expiry" : "",
-	         once ? "use tuples again within half the timeout"
-	         : judge->timeout.answer == VERDICT_TIMEOUT_STEP
-	                 ? "use more tuples for the first time after the event (a control cohort): too few "
-	                   "to be sure"
-	                 : "go on until the timeout has passed, or have some tuples rest longer than it "
-	                   "(policy "
-	                   "sweep)");
+	snprintf(out->text + length, sizeof(out->text) - (size_t)length, "Is it %s? To tell, %s.", which,
+	         what_tells(judge, out));
+	return VERDICT_NOT_ENOUGH;
 }
 
 // Of all queries of the run, whenever they were sent.
@@ -224,6 +288,13 @@ static void say_icmp(const struct verdict_evidence *evidence, struct verdict *ou
 	}
 }
 
+/** Stale tuples lose more, whatever share of the run that is. */
+static bool is_clear(const struct judge *judge)
+{
+	return judge->is_aged && judge->aged.low > judge->least_effect &&
+	       judge->aged_p < judge->significance / MOMENTS;
+}
+
 void judge_conclude(const struct judge *judge, struct verdict *out)
 {
 	unsigned states[VERDICT_SHOWN + 1] = {0};
@@ -237,9 +308,9 @@ void judge_conclude(const struct judge *judge, struct verdict *out)
 	} else if (states[VERDICT_SHOWN] > 0) {
 		out->overall = VERDICT_NAMED;
 		name_shown(out);
-	} else if (judge->is_aged && out->findings[VERDICT_ENTRIES_KEPT].state == VERDICT_UNDECIDED) {
-		out->overall = VERDICT_NOT_ENOUGH;
-		say_undecided(judge, out);
+	} else if (is_clear(judge) ||
+	           (judge->is_aged && out->findings[VERDICT_ENTRIES_KEPT].state == VERDICT_UNDECIDED)) {
+		out->overall = say_aged(judge, out);
 	} else if (out->excess.high < judge->least_effect &&
 	           lost_share(judge->evidence) > LOST_ALL_ALONG * judge->least_effect) {
 		out->overall = VERDICT_NOT_ENOUGH;

@@ -10,8 +10,13 @@
 // Losses that were there before the event are none of its own.
 #define TWICE 2.0
 
-// Fewer clean queries compare with nothing.
-#define CLEAN_MIN 30
+// Fewer clean queries compare with nothing; so many times the inverse of the least effect would show it (the
+// rule of three: none of 3 / p says that it is below p).
+#define CLEAN_MIN  30
+#define CLEAN_SURE 3.0
+
+// Clean tuples that lose another share than was lost before are compared with, however few they are.
+#define CLEAN_DIFFERS 0.05
 
 static const struct {
 	const char *name;
@@ -129,10 +134,40 @@ static double share(const struct verdict_clusters *clusters)
 	return clusters->trials > 0 ? (double)clusters->events / (double)clusters->trials : 0;
 }
 
+// Few clean tuples compare worse than the many queries before the event, unless they say that more is lost
+// now.
+static bool compares_with_clean(const struct judge *judge)
+{
+	const struct verdict_clusters *clean = &judge->evidence->clean;
+	const struct verdict_clusters *before = &judge->evidence->before;
+
+	if (clean->trials < CLEAN_MIN) {
+		return false;
+	}
+	return (double)clean->trials * judge->least_effect >= CLEAN_SURE || before->trials < clean->trials ||
+	       verdict_clusters_difference_test(clean, before) < CLEAN_DIFFERS;
+}
+
+// "Both lose alike", at the effective numbers of queries: exact where one or two losses would be a share.
+static double difference_p(const struct judge *judge, const struct verdict_clusters *first,
+                           const struct verdict_clusters *second)
+{
+	double one = verdict_clusters_effective_trials(first, judge->confidence);
+	double other = verdict_clusters_effective_trials(second, judge->confidence);
+
+	if (first->trials == 0 || second->trials == 0) {
+		return 1;
+	}
+	return verdict_difference_test((uint64_t)(share(first) * one + 0.5), (uint64_t)fmax(1, one + 0.5),
+	                               (uint64_t)(share(second) * other + 0.5),
+	                               (uint64_t)fmax(1, other + 0.5));
+}
+
 static int prepare(struct judge *judge, struct verdict *out)
 {
 	const struct verdict_evidence *evidence = judge->evidence;
 	struct verdict_clusters all = evidence->first_use;
+	bool clean = compares_with_clean(judge);
 
 	judge->after = evidence->after;
 	if (judge->after.trials == 0) {
@@ -140,10 +175,10 @@ static int prepare(struct judge *judge, struct verdict *out)
 		verdict_clusters_merge(&judge->after, &evidence->clean);
 	}
 	verdict_clusters_merge(&all, &evidence->reused);
-	judge->fresh = evidence->clean.trials >= CLEAN_MIN ? evidence->clean : evidence->before;
-	judge->fresh_name = evidence->clean.trials >= CLEAN_MIN ? "others" : "before it";
+	judge->fresh = clean ? evidence->clean : evidence->before;
+	judge->fresh_name = clean ? "others" : "before it";
 	judge->aged = verdict_clusters_difference(&evidence->stale, &judge->fresh, judge->confidence);
-	judge->aged_p = verdict_clusters_difference_test(&evidence->stale, &judge->fresh);
+	judge->aged_p = difference_p(judge, &evidence->stale, &judge->fresh);
 	judge->is_aged = judge->aged_p < judge->significance && judge->aged.estimate > judge->least_effect &&
 	                 share(&evidence->stale) > TWICE * share(&evidence->before);
 	out->excess = evidence->event ? verdict_clusters_difference(&judge->after, &evidence->before,
@@ -175,8 +210,12 @@ static void adjust(struct verdict_finding *findings)
 			}
 		}
 		floor = fmax(floor, fmin(1, left * findings[least].p_value));
-		findings[least].adjusted = floor;
+		// In sequence: what is asked only after a rejection needs no correction of its own.
+		findings[least].adjusted = fmax(floor, findings[least].nested);
 		done[least] = true;
+	}
+	for (unsigned i = 0; i < VERDICT_SIGNATURES; i++) {
+		findings[i].p_value = fmax(findings[i].p_value, findings[i].nested);
 	}
 }
 
@@ -218,6 +257,7 @@ int verdict_judge(const struct verdict_evidence *evidence, const struct verdict_
 	if (status != 0) {
 		return status;
 	}
+	judge.significance /= options->others > 0 ? options->others : 1;
 	status = prepare(&judge, out);
 	if (status != 0) {
 		return error_set(error, status, "the losses by age can't be judged: %s",

@@ -130,7 +130,9 @@ enum signature_fit signature_lazy_expiry(const struct judge *judge, struct verdi
 		return SIGNATURE_DIFFERS;
 	}
 	finding->effect = verdict_wilson(lost, sent, judge->confidence);
-	finding->p_value = fmax(binomial_below(lost, sent, 0.5), judge->aged_p);
+	// Which mechanism it is, is asked only where stale tuples lose more; that test is the corrected one.
+	finding->p_value = judge->aged_p;
+	finding->nested = binomial_below(lost, sent, 0.5);
 	snprintf(finding->statement, sizeof(finding->statement),
 	         "after a tuple's first loss, %.2f %% of its next queries are lost; kept entries would lose "
 	         "them all",
@@ -138,7 +140,8 @@ enum signature_fit signature_lazy_expiry(const struct judge *judge, struct verdi
 	if (finding->effect.low > FEW) {
 		return SIGNATURE_EXCLUDED;
 	}
-	return judge->is_aged && finding->effect.high < FEW ? SIGNATURE_FITS : SIGNATURE_DIFFERS;
+	// How sure it is that fewer than half are lost, the p-value says; few of a small run are enough.
+	return judge->is_aged && finding->effect.estimate < FEW ? SIGNATURE_FITS : SIGNATURE_DIFFERS;
 }
 
 enum signature_fit signature_still_listed(const struct judge *judge, struct verdict_finding *finding)

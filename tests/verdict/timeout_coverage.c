@@ -33,7 +33,7 @@ int main(int count, char **arguments)
 
 		world_draw_sweep(&world, seed);
 		world_run(&world, &outcome);
-		timeout = &outcome.verdict.timeout;
+		timeout = &outcome.verdict->timeout;
 		hz = world.hz == 100 ? 0 : world.hz == 250 ? 1 : 2;
 		if (timeout->answer == VERDICT_TIMEOUT_STEP) {
 			holds = timeout->timeout.low <= world.timeout &&
@@ -49,7 +49,7 @@ int main(int count, char **arguments)
 			       "ages\n",
 			       seed, world.timeout, world.hz, world.servers, world.base_loss,
 			       (int)timeout->answer, timeout->timeout.estimate, timeout->timeout.low,
-			       timeout->timeout.high, outcome.evidence.verdict.since_use_count);
+			       timeout->timeout.high, outcome.evidence->verdict.since_use_count);
 		}
 		outcome_release(&outcome);
 	}

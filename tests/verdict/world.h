@@ -38,14 +38,17 @@ struct world {
 	unsigned policy;          ///< enum flow_policy of the reusing cohort
 	unsigned queries_per_use; ///< sticky's
 	bool sweep;               ///< a cohort that sweeps ages
+	bool control;             ///< a cohort of fresh tuples
 	bool gone;    ///< the dead server's host is gone with it: ICMP host unreachable now and then
 	bool drained; ///< the server that refuses has weight 0
 	bool limited; ///< the director limits the rate of its ICMP errors as Linux does
 };
 
 struct outcome {
-	struct evidence evidence;
-	struct verdict verdict;
+	struct evidence_changes changes;
+	struct verdict verdicts[EVIDENCE_CHANGES_MAX];
+	const struct evidence *evidence; ///< of the main change
+	const struct verdict *verdict;
 	uint64_t sent;
 };
 

@@ -27,7 +27,8 @@ struct paper {
 	struct stats_shape shape;
 	struct stats_snapshot snapshot;
 	struct evidence_looks looks;
-	struct evidence evidence;
+	struct evidence_changes changes;
+	struct evidence evidence; // of the main change: a copy
 	ns_t mark;
 };
 
@@ -59,7 +60,7 @@ static void paper_open(struct paper *paper)
 
 static void paper_close(struct paper *paper)
 {
-	evidence_release(&paper->evidence);
+	evidence_release(&paper->changes);
 	evidence_looks_release(&paper->looks);
 	stats_snapshot_release(&paper->snapshot);
 	flow_spells_free(&paper->spells);
@@ -126,7 +127,90 @@ static void gather(struct paper *paper)
 	                               .end = RUN};
 	struct error error = {0};
 
-	assert_int_equal(evidence_gather(&paper->evidence, &input, CONFIDENT, &error), 0);
+	assert_int_equal(evidence_gather(&paper->changes, &input, false, CONFIDENT, &error), 0);
+	paper->evidence = paper->changes.each[paper->changes.main];
+}
+
+// Every fourth tuple dies at the change, every other fourth `later` seconds after, each for `losses` queries.
+static void die_twice(struct paper *paper, unsigned losses, unsigned later)
+{
+	for (unsigned second = 1; second <= END; second++) {
+		if (second == (unsigned)CHANGE || second == (unsigned)CHANGE + later) {
+			evidence_looks_event(&paper->looks, paper->ledger.sent, at(second));
+		}
+		evidence_looks_step(&paper->looks, paper->ledger.sent, (struct evidence_sums){0}, at(second));
+		for (uint32_t tuple = 0; tuple < TUPLES; tuple++) {
+			unsigned from = (unsigned)CHANGE + (tuple % 4 == 1 ? later : 0);
+
+			query(paper, tuple, second,
+			      tuple % 4 < 2 && second >= from && second < from + losses);
+		}
+	}
+}
+
+static void each_of_two_changes_has_its_own_tuples(void **state)
+{
+	struct evidence_changes *changes;
+	struct paper paper;
+
+	(void)state;
+	paper_open(&paper);
+	changes = &paper.changes;
+	die_twice(&paper, 15, 10);
+	gather(&paper);
+	assert_int_equal(changes->count, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(changes->each[i].change, EVIDENCE_CHANGE_LOSSES);
+		assert_int_equal(changes->each[i].changed_at, at(CHANGE + 10 * i));
+		assert_int_equal(changes->each[i].affected, TUPLES / 4);
+		assert_int_equal(changes->each[i].shared, 0);
+		assert_int_equal(changes->each[i].spell_lost, 15 * TUPLES / 4);
+		// What was lost by the first is no loss from before the second.
+		assert_int_equal(changes->each[i].verdict.before.events, 0);
+	}
+	// Those that the first one killed are no stale tuples of the second: they lie dead when it comes.
+	assert_int_equal(changes->each[0].stale, TUPLES);
+	assert_int_equal(changes->each[1].stale, TUPLES - TUPLES / 4);
+	assert_true(fabs(changes->each[0].servers.estimate - 4) < 1e-9);
+	assert_true(fabs(changes->each[1].servers.estimate - 3) < 1e-9);
+	// Each has the time line up to the other.
+	for (size_t i = 0; i < changes->each[0].verdict.slice_count; i++) {
+		assert_true(changes->each[0].verdict.slices[i].to <= 10);
+	}
+	for (size_t i = 0; i < changes->each[1].verdict.slice_count; i++) {
+		assert_true(changes->each[1].verdict.slices[i].from >= -10);
+	}
+	paper_close(&paper);
+}
+
+static void changes_one_rest_apart_are_told_apart(void **state)
+{
+	struct paper paper;
+
+	(void)state;
+	paper_open(&paper);
+	die_twice(&paper, 15, 1);
+	gather(&paper);
+	assert_int_equal(paper.changes.count, 2);
+	assert_int_equal(paper.changes.each[0].shared, 0);
+	// The first query after the first change comes before the second one, but for a tuple at its edge.
+	assert_in_range(paper.changes.each[1].affected, TUPLES / 4 - 2, TUPLES / 4 + 2);
+	assert_true(paper.changes.each[1].shared <= 2);
+	paper_close(&paper);
+}
+
+static void a_single_change_is_found_once(void **state)
+{
+	struct paper paper;
+
+	(void)state;
+	for (unsigned losses = 1; losses <= 30; losses += 7) {
+		paper_open(&paper);
+		live(&paper, losses, TUPLES, losses % 2 == 0);
+		gather(&paper);
+		assert_int_equal(paper.changes.count, 1);
+		paper_close(&paper);
+	}
 }
 
 static void the_change_is_found_from_the_losses_alone(void **state)
@@ -257,6 +341,9 @@ int main(void)
 	        cmocka_unit_test(the_change_is_found_from_the_losses_alone),
 	        cmocka_unit_test(stale_and_clean_tuples_are_told_apart),
 	        cmocka_unit_test(the_next_query_tells_lazy_expiry),
+	        cmocka_unit_test(each_of_two_changes_has_its_own_tuples),
+	        cmocka_unit_test(changes_one_rest_apart_are_told_apart),
+	        cmocka_unit_test(a_single_change_is_found_once),
 	        cmocka_unit_test(a_sound_run_has_no_change_but_the_mark),
 	        cmocka_unit_test(cohorts_are_counted_by_tuple),
 	        cmocka_unit_test(looks_stay_within_their_memory_and_keep_the_events),

@@ -172,6 +172,101 @@ static void refusals_join_the_losses_that_are_known_later(void **state)
 	                           .lost = 4});
 }
 
+// An answer to the query sent at `sent_at` arrives; the tuple had rested `rest` before that query.
+static void answers(struct world *world, ns_t sent_at, ns_t rest, ns_t now)
+{
+	ns_t rest_end = rest + rest / 16 + 1;
+
+	if (flow_answered_missed(&world->answered, sent_at, rest_end)) {
+		flow_spells_healed(&world->spells, &world->answered, 0, sent_at, rest_end);
+	}
+	flow_answered_answer(&world->answered, now, FLOW_BACKEND_NONE);
+}
+
+static void answers_that_overtake_each_other_leave_a_loss_its_place(void **state)
+{
+	struct world world = {.answered = {.last_answered = 500}};
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(flow_spells_create(&world.spells, 1, &error), 0);
+	// Rested until 5000, asked every 10 from then on. The first query is lost, which is known last.
+	answers(&world, 5010, 10, 5015);
+	answers(&world, 5030, 10, 5036); // overtakes that of 5020
+	answers(&world, 5020, 10, 5037);
+	answers(&world, 5060, 10, 5062); // overtakes that of 5050
+	answers(&world, 5050, 10, 5065);
+	answers(&world, 5040, 10, 5068);
+	answers(&world, 9000, 3940, 9005);
+	assert_int_equal(world.spells.count, 1);
+	fails(&world, 5000, FLOW_SILENT);
+	expect(&world, 1,
+	       (struct flow_spell){
+	               .before = 500, .first_lost = 5000, .last_lost = 5000, .healed = 5010, .lost = 1});
+}
+
+static void losses_known_after_a_spell_ended_are_its_own_though_answers_overtake(void **state)
+{
+	struct world world = {.answered = {.last_answered = 900}};
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(flow_spells_create(&world.spells, 1, &error), 0);
+	// Dead from 1000 to 1800; each loss is known 500 later.
+	fails(&world, 1000, FLOW_SILENT);
+	fails(&world, 1200, FLOW_SILENT);
+	answers(&world, 1900, 100, 1905);
+	answers(&world, 1930, 10, 1932); // overtakes that of 1920
+	fails(&world, 1500, FLOW_SILENT);
+	answers(&world, 1920, 20, 1933);
+	fails(&world, 1800, FLOW_SILENT);
+	assert_int_equal(world.spells.count, 2);
+	assert_int_equal(world.spells.log[1].lost, 0);
+	expect(&world, 2,
+	       (struct flow_spell){
+	               .before = 900, .first_lost = 1000, .last_lost = 1800, .healed = 1900, .lost = 4});
+}
+
+static void a_place_is_free_again_when_its_query_was_overtaken(void **state)
+{
+	struct world world = {.answered = {.last_answered = 500}};
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(flow_spells_create(&world.spells, 1, &error), 0);
+	answers(&world, 5010, 10, 5015); // overtakes that of 5000
+	answers(&world, 5000, 4500, 5016);
+	assert_int_equal(world.answered.passed_over, 0);
+	answers(&world, 9010, 10, 9015); // that of 9000 is lost
+	answers(&world, 9020, 10, 9025);
+	assert_int_equal(world.answered.passed_over, 1);
+	fails(&world, 9000, FLOW_SILENT);
+	assert_int_equal(world.answered.passed_over, 0);
+	expect(&world, 1,
+	       (struct flow_spell){
+	               .before = 5016, .first_lost = 9000, .last_lost = 9000, .healed = 9010, .lost = 1});
+}
+
+static void no_place_is_kept_longer_than_a_query_can_wait(void **state)
+{
+	struct world world = {.answered = {.last_answered = 500}};
+	struct error error = {0};
+	ns_t later = 600 * NS_PER_SEC;
+
+	(void)state;
+	assert_int_equal(flow_spells_create(&world.spells, 1, &error), 0);
+	answers(&world, 5010, 10, 5015); // the query at 5000 never comes to an end
+	answers(&world, later - 10, later - 5020, later - 5);
+	answers(&world, later + 10, 10, later + 15);
+	fails(&world, later, FLOW_SILENT);
+	expect(&world, 1,
+	       (struct flow_spell){.before = later - 5,
+	                           .first_lost = later,
+	                           .last_lost = later,
+	                           .healed = later + 10,
+	                           .lost = 1});
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +277,10 @@ int main(void)
 	        cmocka_unit_test(sound_tuples_leave_no_trace),
 	        cmocka_unit_test(what_finds_no_room_is_counted),
 	        cmocka_unit_test(refusals_join_the_losses_that_are_known_later),
+	        cmocka_unit_test(answers_that_overtake_each_other_leave_a_loss_its_place),
+	        cmocka_unit_test(losses_known_after_a_spell_ended_are_its_own_though_answers_overtake),
+	        cmocka_unit_test(a_place_is_free_again_when_its_query_was_overtaken),
+	        cmocka_unit_test(no_place_is_kept_longer_than_a_query_can_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

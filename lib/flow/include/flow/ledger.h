@@ -25,11 +25,11 @@ struct flow_sent {
 /** Written by RX. One cache line. `answered` + `lost` + `refused` are outcomes; the other counts are events.
  */
 struct flow_answered {
-	ns_t last_answered; ///< arrival of the latest answer
-	ns_t first_lost;    ///< send time of the first query lost or refused; 0: none
-	ns_t last_lost;     ///< send time of the latest query lost or refused
-	uint32_t spell;     ///< place of the latest one in the log (flow/spells.h), counted from 1; 0: none
-	uint32_t reserved;
+	ns_t last_answered;   ///< arrival of the latest answer
+	ns_t first_lost;      ///< send time of the first query lost or refused; 0: none
+	ns_t last_lost;       ///< send time of the latest query lost or refused
+	uint32_t spell;       ///< place of the latest one in the log (flow/spells.h), counted from 1; 0: none
+	uint32_t passed_over; ///< 1: a query passed over by a later one's answer may still get its own
 	uint32_t answered;
 	uint32_t lost;
 	uint32_t refused;

@@ -2,7 +2,12 @@
 // Spells: the stretches in which a tuple's queries failed (lost in silence, or refused by ICMP), from the
 // last answer before to the first query answered after. One RX lcore writes a log; any thread may read it at
 // any time, and exactly once nobody writes. It is memory taken at the start, never more: what finds no room
-// is counted. The data path pays one comparison an answer; the log itself is touched when queries fail only.
+// is counted. The data path pays three comparisons an answer; the log itself is touched only when queries
+// fail or overtake each other.
+//
+// A loss is known a timeout after its query left, when later queries have long been answered. So the place of
+// a loss is noted when an answer passes a query over, and kept until that query's end is known: by then other
+// answers may have overtaken each other on the same tuple.
 
 #include "base/error.h"
 #include "base/units.h"
@@ -28,9 +33,9 @@ struct flow_spell {
 	ns_t first_lost; ///< when its first failed query was sent
 	ns_t last_lost;
 	ns_t healed;     ///< when the first query answered after it was sent; 0: none
-	uint32_t widest; ///< longest rest of the tuple from `before` to `last_lost`, us; up to a query's
-	                 ///< timeout too long where a refusal was known before an earlier loss; stays at
-	                 ///< UINT32_MAX
+	uint32_t widest; ///< with a loss: longest rest of the tuple from `before` to `last_lost`, us; up to a
+	                 ///< query's timeout too long where a refusal was known before an earlier loss; stays
+	                 ///< at UINT32_MAX
 	uint32_t tuple;
 	uint32_t lost; ///< failed queries; 0: a query was passed over by a later one, and answered after all
 	uint16_t refused;     ///< of these, FLOW_REFUSED; stays at 65535
@@ -77,9 +82,11 @@ void flow_spells_healed(struct flow_spells *spells, struct flow_answered *answer
 
 /**
  * RX: has the tuple sent queries between its latest answer and the one sent at `sent_at`, whose answer came
- * now? `rest_end` is the longest that it may have rested before that one. Hot path.
+ * now, or is one passed over already? `rest_end` is the longest that it may have rested before that one. Hot
+ * path.
  */
 static inline bool flow_answered_missed(const struct flow_answered *answered, ns_t sent_at, ns_t rest_end)
 {
-	return answered->last_lost > answered->last_answered || sent_at > answered->last_answered + rest_end;
+	return answered->last_lost > answered->last_answered ||
+	       sent_at > answered->last_answered + rest_end || answered->passed_over != 0;
 }

@@ -101,9 +101,9 @@ struct report_input {
 	unsigned record_count;
 	/** Name of a response code, as dns_rcode_name() has it; NULL: numbers. */
 	const char *(*rcode_name)(uint16_t rcode, char *buffer);
-	const struct evidence *evidence; ///< NULL: none was gathered, and there is no verdict
-	const struct verdict *verdict;
-	const struct report_count *director; ///< NULL: there was none
+	const struct evidence_changes *changes; ///< NULL: no evidence was gathered, and there is no verdict
+	const struct verdict *verdicts;         ///< [changes->count]
+	const struct report_count *director;    ///< NULL: there was none
 	unsigned director_count;
 };
 

@@ -71,6 +71,8 @@ struct verdict_options {
 	double significance; ///< of all tests together; 0: 0.01
 	double confidence;   ///< of the intervals; 0: 0.95
 	double least_effect; ///< a smaller difference in loss doesn't matter; 0: 0.01
+	unsigned others;     ///< changes of the same run judged besides its main one, which share the
+	                     ///< significance; 0: this is the main one
 };
 
 enum verdict_signature {
@@ -96,7 +98,8 @@ struct verdict_finding {
 	enum verdict_signature signature;
 	enum verdict_state state;
 	double p_value;                 ///< of the null hypothesis, uncorrected; 1 when not tested
-	double adjusted;                ///< Holm's
+	double nested;                  ///< of what is asked only when that is rejected; 0: nothing is
+	double adjusted;                ///< Holm's for p_value, and at least `nested`
 	struct verdict_interval effect; ///< a difference or share of losses, as `statement` says
 	char statement[400];
 };
