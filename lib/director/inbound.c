@@ -48,7 +48,7 @@ static void hold_unreachable(struct director *director, ns_t at, const struct pa
 static void hold_reply(struct director *director, ns_t at, const struct packet_view *view, uint16_t queue,
                        uint16_t server, uint16_t index)
 {
-	const struct backend *backend = &director->backends[index];
+	struct backend *backend = &director->backends[index];
 	struct frame_layout layout = frames_layout(view);
 	size_t room = director->options.mtu - FRAMES_TRANSPORT_LENGTH -
 	              (size_t)(view->family == ADDRESS_IPV6 ? FRAMES_IPV6_LENGTH : FRAMES_IPV4_LENGTH);

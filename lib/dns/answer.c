@@ -8,22 +8,9 @@
 #include <string.h>
 
 #define OPCODE_QUERY 0
-#define NSID_SIZE    4u ///< of an NSID option without the name: a request for it
+#define ASKED_MIN    4u ///< the question's type and class
 // The header's counts: one question, and no records but perhaps one additional one, the last bit.
 #define ONE_QUESTION (UINT64_C(1) << 48)
-
-static uint16_t read16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t read32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return be32toh(value);
-}
 
 static uint64_t read64(const uint8_t *at)
 {
@@ -49,47 +36,6 @@ static void write64(uint8_t *at, uint64_t value)
 {
 	value = htobe64(value);
 	memcpy(at, &value, sizeof(value));
-}
-
-/**
- * The usual query: one question, and behind it nothing or an OPT record that holds nothing or a request for
- * the NSID. The same facts as answer_query_read() finds, which is asked what else it is when this returns
- * false.
- */
-static bool read_plain(const uint8_t *query, size_t length, struct answer_query *facts)
-{
-	const uint8_t *at = query + DNS_HEADER_SIZE;
-	uint16_t options;
-
-	if (length < DNS_HEADER_SIZE || (query[2] & (DNS_FLAG_RESPONSE >> 8)) != 0 ||
-	    (read64(query + 4) & ~UINT64_C(1)) != ONE_QUESTION) {
-		return false;
-	}
-	length -= DNS_HEADER_SIZE;
-	facts->question_length = dns_question_measure(at, length);
-	if (facts->question_length == 0) {
-		return false;
-	}
-	at += facts->question_length;
-	facts->id = read16(query);
-	facts->flags = read16(query + 2);
-	facts->type = read16(at - 4);
-	facts->class = read16(at - 2);
-	facts->opt = query[11] != 0;
-	if (!facts->opt) {
-		return true;
-	}
-	length -= facts->question_length;
-	if (length < DNS_OPT_SIZE || at[0] != 0 || read16(at + 1) != DNS_TYPE_OPT) {
-		return false;
-	}
-	facts->edns_size = read16(at + 3);
-	facts->version = at[6];
-	facts->dnssec_ok = (read16(at + 7) & DNS_EDNS_FLAG_DO) != 0;
-	options = read16(at + 9);
-	facts->nsid = options == NSID_SIZE && length >= DNS_OPT_SIZE + NSID_SIZE &&
-	              read32(at + 11) == (uint32_t)DNS_EDNS_NSID << 16;
-	return facts->nsid || options == 0;
 }
 
 static uint16_t choose_rcode(const struct answer_query *facts, const struct dns_answer *answer)
@@ -190,22 +136,85 @@ static void put_header(uint8_t *out, const struct answer_query *facts, const str
 	write32(out + 8, facts->opt);
 }
 
-int dns_answer_write(const uint8_t *query, size_t query_length, const struct dns_answer *answer, uint8_t *out,
-                     size_t out_size)
+/** Are these the same octets, four or more? */
+static inline bool is_same(const uint8_t *a, const uint8_t *b, size_t length)
+{
+	size_t at = 0;
+
+	for (; at + 8 <= length; at += 8) {
+		if (memcmp(a + at, b + at, 8) != 0) {
+			return false;
+		}
+	}
+	return memcmp(a + length - 4, b + length - 4, 4) == 0 &&
+	       (length - at <= 4 || memcmp(a + at, b + at, 4) == 0);
+}
+
+/** Where what is remembered of queries like this one is. */
+static struct dns_answer_last *find_last(struct dns_answer *answer, const uint8_t *query, size_t fixed_size)
+{
+	return &answer->lasts[(query[3] + query[11] + query[fixed_size - 3]) & (DNS_ANSWER_LASTS - 1)];
+}
+
+/** The octets of the last reply to a query that differed in nothing but its id and name; 0: none is known. */
+static size_t repeat_last(const struct dns_answer_last *last, const uint8_t *query, size_t query_length,
+                          size_t fixed_size, uint8_t *out, size_t out_size)
+{
+	size_t asked_length = query_length - fixed_size + ASKED_MIN;
+
+	if (asked_length != last->asked_length || memcmp(query + 2, last->asked_header, 8) != 0 ||
+	    memcmp(query + 10, last->asked_header + 8, 2) != 0 || out_size != last->out_size ||
+	    fixed_size + last->tail_length > last->limit ||
+	    !is_same(query + fixed_size - ASKED_MIN, last->asked, asked_length)) {
+		return 0;
+	}
+	if (out != query) {
+		copy_octets(out, query, fixed_size);
+	}
+	copy_octets(out + fixed_size, last->tail, last->tail_length);
+	memcpy(out + 2, last->header, 8);
+	memcpy(out + 10, last->header + 8, 2);
+	return fixed_size + last->tail_length;
+}
+
+/**
+ * Remember a whole reply, if what stands in it behind the question depends on nothing but what stands there
+ * in the query: its type and class, and an OPT record or nothing (a name other than the root may be a
+ * pointer).
+ */
+static void remember(struct dns_answer_last *last, const uint8_t *query, size_t query_length,
+                     size_t fixed_size, const uint8_t *out, size_t length, size_t limit, size_t out_size)
+{
+	size_t asked_length = query_length - fixed_size + ASKED_MIN, tail_length = length - fixed_size;
+
+	if ((read64(query + 4) & ~UINT64_C(1)) != ONE_QUESTION ||
+	    (query[11] != 0 && query[fixed_size] != 0) || asked_length > sizeof(last->asked) ||
+	    tail_length > sizeof(last->tail) || tail_length < 4) {
+		return;
+	}
+	memcpy(last->asked_header, query + 2, sizeof(last->asked_header));
+	memcpy(last->asked, query + fixed_size - ASKED_MIN, asked_length);
+	memcpy(last->header, out + 2, sizeof(last->header));
+	memcpy(last->tail, out + fixed_size, tail_length);
+	last->asked_length = (uint16_t)asked_length;
+	last->tail_length = (uint16_t)tail_length;
+	last->limit = limit;
+	last->out_size = out_size;
+}
+
+/** The reply, made from the facts. */
+static int write_anew(const uint8_t *query, size_t query_length, struct dns_answer *answer, uint8_t *out,
+                      size_t out_size)
 {
 	const struct dns_answer_records *records = NULL;
-	struct answer_query facts = {0};
+	struct dns_answer_last *last;
+	struct answer_query facts;
 	size_t fixed_size, opt_size, limit, length = 0;
 	uint16_t rcode, answers = 0;
-	bool nsid;
+	bool nsid, truncated;
 
-	if (!read_plain(query, query_length, &facts)) {
-		struct answer_query odd; // not `facts`, whose address would keep it out of registers
-
-		if (!answer_query_read(query, query_length, &odd)) {
-			return -EBADMSG;
-		}
-		facts = odd;
+	if (!answer_query_read(query, query_length, &facts)) {
+		return -EBADMSG;
 	}
 	rcode = choose_rcode(&facts, answer);
 	limit = reply_limit(&facts, answer->edns_size, out_size);
@@ -226,9 +235,30 @@ int dns_answer_write(const uint8_t *query, size_t query_length, const struct dns
 	if (records != NULL && records->count > 0) {
 		length = put_records(out + fixed_size, limit - fixed_size - opt_size, records, &answers);
 	}
+	truncated = records != NULL && answers < records->count;
 	if (facts.opt) {
 		put_opt(out + fixed_size + length, &facts, answer, rcode, nsid);
 	}
-	put_header(out, &facts, answer, rcode, records != NULL && answers < records->count, answers);
-	return (int)(fixed_size + length + opt_size);
+	put_header(out, &facts, answer, rcode, truncated, answers);
+	length += fixed_size + opt_size;
+	if (out != query && !truncated && nsid == (facts.nsid && answer->nsid != NULL)) {
+		last = find_last(answer, query, fixed_size);
+		remember(last, query, query_length, fixed_size, out, length, limit, out_size);
+	}
+	return (int)length;
+}
+
+int dns_answer_write(const uint8_t *query, size_t query_length, struct dns_answer *answer, uint8_t *out,
+                     size_t out_size)
+{
+	size_t fixed_size = DNS_HEADER_SIZE, length = 0;
+
+	if (query_length > DNS_HEADER_SIZE) {
+		fixed_size += dns_question_measure(query + DNS_HEADER_SIZE, query_length - DNS_HEADER_SIZE);
+	}
+	if (fixed_size > DNS_HEADER_SIZE) {
+		length = repeat_last(find_last(answer, query, fixed_size), query, query_length, fixed_size,
+		                     out, out_size);
+	}
+	return length > 0 ? (int)length : write_anew(query, query_length, answer, out, out_size);
 }

@@ -35,7 +35,7 @@ static void check_reply(const uint8_t *data, size_t size, bool want_nsid)
 	}
 }
 
-static void check_answer(const uint8_t *data, size_t size, const struct dns_answer *answer, size_t out_size)
+static void check_answer(const uint8_t *data, size_t size, struct dns_answer *answer, size_t out_size)
 {
 	uint8_t *out = malloc(out_size + 1), *place = malloc((size > out_size ? size : out_size) + 1);
 	struct dns_reply reply;

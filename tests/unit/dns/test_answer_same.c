@@ -1,4 +1,4 @@
-// The quick way to a reply against the long one: the same octets for every query, usual, odd or hostile.
+// Replies against those made the long way: the same octets for every query, usual, odd or hostile.
 #include "answer_reference.h"
 #include "support.h"
 
@@ -144,9 +144,9 @@ static struct dns_answer_options make_options(struct address *addresses, const u
 	return options;
 }
 
-/** Both ways in blocks of exactly their sizes, and the quick one in place of the query, too. */
+/** Both in blocks of exactly their sizes, and in place of the query, too, which repeats the reply. */
 static int check_same(const uint8_t *query, size_t length, const struct dns_answer_options *options,
-                      const struct dns_answer *answer, size_t out_size)
+                      struct dns_answer *answer, size_t out_size)
 {
 	size_t place_size = length > out_size ? length : out_size;
 	uint8_t *copy = exact_copy(query, length), *place = malloc(place_size + 1);
@@ -223,6 +223,50 @@ static void every_room_and_every_cut_give_the_same(void **state)
 	}
 }
 
+// Queries that are alike but for a little, one after another: what is remembered of one is no answer to
+// another.
+static void a_reply_is_not_repeated_for_what_differs(void **state)
+{
+	static const uint8_t nsid[NSID_MAX] = "a name";
+	static const uint16_t types[] = {DNS_TYPE_A, DNS_TYPE_AAAA, 9, 16};
+	struct address addresses[ADDRESSES_MAX];
+
+	(void)state;
+	random_seed(&random_state, 13, 0);
+	for (int round = 0; round < 300; round++) {
+		struct dns_answer_options options = make_options(addresses, nsid);
+		uint8_t behind[QUERY_MAX], query[2 * QUERY_MAX];
+		size_t behind_length = one_in(4) ? 0 : one_in(3) ? put_record(behind) : put_opt(behind);
+		size_t out_size = OUT_MAX;
+		struct dns_answer answer;
+
+		options.rcode = one_in(2) ? 0 : options.rcode;
+		assert_int_equal(dns_answer_prepare(&answer, &options), 0);
+		for (int i = 0; i < 300; i++) {
+			size_t length = DNS_HEADER_SIZE;
+
+			memset(query, 0, DNS_HEADER_SIZE);
+			put16(query, below(65536));
+			query[2] = one_in(20) ? (uint8_t)below(256) : 1;
+			query[3] = one_in(20) ? 0x10 : 0;
+			query[5] = 1;
+			query[7] = one_in(50);
+			query[11] = behind_length > 0 && !one_in(50);
+			length += put_name(query + length);
+			length += put16(query + length, types[one_in(4) ? below(4) : 0]);
+			length += put16(query + length, one_in(30) ? below(3) : DNS_CLASS_IN);
+			memcpy(query + length, behind, behind_length);
+			if (one_in(10) && behind_length > 0) {
+				query[length + below((unsigned)behind_length)] ^= (uint8_t)(1u << below(8));
+			}
+			length += one_in(30) ? below((unsigned)behind_length + 1) : behind_length;
+			out_size = one_in(10) ? below(OUT_MAX) : out_size;
+			check_same(query, length, &options, &answer, out_size);
+		}
+		dns_answer_free(&answer);
+	}
+}
+
 static void a_name_that_fits_no_option_is_left_out(void **state)
 {
 	static const uint8_t query[] = "\0\1\1\0\0\1\0\0\0\0\0\1\0\0\1\0\1\0\0\51\377\377\0\0\0\0\0\4\0\3\0";
@@ -246,6 +290,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(every_query_gets_the_octets_of_the_reference),
 	        cmocka_unit_test(every_room_and_every_cut_give_the_same),
+	        cmocka_unit_test(a_reply_is_not_repeated_for_what_differs),
 	        cmocka_unit_test(a_name_that_fits_no_option_is_left_out),
 	};
 

@@ -1,7 +1,7 @@
 #pragma once
 // The server's side: a valid reply to a query, for the director model and its backends. What a server answers
-// is put into wire form once; a reply is then a pure function of the query and of that, any thread, fit for
-// the data path. Options and buffers are the caller's.
+// is put into wire form once; a reply is then a function of the query and of that, fit for the data path. One
+// owner an answer. Options and buffers are the caller's.
 
 #include "base/address.h"
 #include "dns/wire.h"
@@ -36,7 +36,23 @@ struct dns_answer_records {
 	uint16_t size; ///< of each
 };
 
-/** What a server answers, in wire form. Only the functions below write it. */
+/** Queries that replies are remembered of, by what they ask. */
+#define DNS_ANSWER_LASTS 8
+
+/** The last whole reply to a query: the next one that differs only in its id and name gets the same behind
+ * the question. */
+struct dns_answer_last {
+	size_t limit;    ///< octets that the reply might have taken
+	size_t out_size; ///< of that
+	uint16_t asked_length;
+	uint16_t tail_length;
+	uint8_t asked_header[10]; ///< of the query: flags and counts
+	uint8_t header[10];       ///< of the reply
+	uint8_t asked[60];        ///< type, class, and what follows in the query; nothing: none is remembered
+	uint8_t tail[160];        ///< what follows the question in the reply
+};
+
+/** What a server answers, in wire form. Only the functions below write it. One owner. */
 struct dns_answer {
 	struct dns_answer_records ipv4;
 	struct dns_answer_records ipv6;
@@ -45,6 +61,7 @@ struct dns_answer {
 	uint16_t flags;       ///< of every reply's header
 	uint16_t rcode;
 	uint16_t edns_size;
+	struct dns_answer_last lasts[DNS_ANSWER_LASTS];
 };
 
 /**
@@ -67,5 +84,5 @@ void dns_answer_free(struct dns_answer *answer);
  * length, -EBADMSG for what is not a well-formed query with one question (drop it), or -ENOSPC when not even
  * header, question and OPT fit.
  */
-int dns_answer_write(const uint8_t *query, size_t query_length, const struct dns_answer *answer, uint8_t *out,
+int dns_answer_write(const uint8_t *query, size_t query_length, struct dns_answer *answer, uint8_t *out,
                      size_t out_size);
