@@ -105,7 +105,7 @@ static uint32_t find_template(struct ipvs *ipvs, const struct ipvs_key *key, boo
 	struct service *service = ipvs->services[key->service];
 	struct ipvs_key pinned = {.client = mask_client(&key->client, service->options.persistence_length),
 	                          .service = key->service};
-	uint32_t index = lookup_find(ipvs, &pinned.client, 0, key->service, true);
+	uint32_t index = table_find(ipvs, &pinned.client, 0, key->service, true);
 	struct destination *d;
 
 	*full = false;
@@ -204,7 +204,7 @@ static struct ipvs_result decide(struct ipvs *ipvs, const struct ipvs_key *key)
 	if (!table_is_hooked(ipvs, key->client.family)) {
 		return refuse(IPVS_LOCAL, IPVS_REASON_NO_SERVICE);
 	}
-	index = lookup_find(ipvs, &key->client, key->client_port, key->service, false);
+	index = table_find(ipvs, &key->client, key->client_port, key->service, false);
 	if (index == TABLE_NONE) {
 		return schedule(ipvs, key);
 	}
@@ -238,7 +238,7 @@ bool ipvs_packet_out(struct ipvs *ipvs, ns_t now, const struct address *client, 
 	table_advance(ipvs, now);
 	ipvs->counters.packets_out++;
 	if (table_is_hooked(ipvs, client->family)) {
-		index = lookup_find_reply(ipvs, client, client_port, server);
+		index = table_find_reply(ipvs, client, client_port, server);
 	}
 	if (index == TABLE_NONE) {
 		ipvs->counters.untranslated++;
@@ -260,7 +260,7 @@ bool ipvs_find_reply(struct ipvs *ipvs, ns_t now, const struct address *client, 
 
 	table_advance(ipvs, now);
 	if (table_is_hooked(ipvs, client->family)) {
-		index = lookup_find_reply(ipvs, client, client_port, server);
+		index = table_find_reply(ipvs, client, client_port, server);
 	}
 	if (index != TABLE_NONE) {
 		*service = ipvs->connections[index].service;

@@ -1,9 +1,9 @@
 #include "wheel.h"
 
 // LVL_START(n) of kernel/time/timer.c and what comes of it.
-#define LEVEL_START(n)    ((uint64_t)(WHEEL_SLOTS - 1) << (((n)-1) * WHEEL_LEVEL_BITS))
+#define LEVEL_START(n)    ((uint64_t)(WHEEL_SLOTS - 1) << (((n)-1) * LEVEL_BITS))
 #define WHEEL_CUTOFF      LEVEL_START(WHEEL_LEVELS)
-#define WHEEL_TIMEOUT_MAX (WHEEL_CUTOFF - (UINT64_C(1) << WHEEL_LEVEL_SHIFT(WHEEL_LEVELS - 1)))
+#define WHEEL_TIMEOUT_MAX (WHEEL_CUTOFF - (UINT64_C(1) << LEVEL_SHIFT(WHEEL_LEVELS - 1)))
 
 /** calc_wheel_index: the bucket of a timer, and when that bucket is run. */
 static uint32_t find_bucket(uint64_t expires, uint64_t clock, uint64_t *fires)
@@ -24,8 +24,8 @@ static uint32_t find_bucket(uint64_t expires, uint64_t clock, uint64_t *fires)
 		}
 	}
 	// Rounded up with the level's granularity, so that no timer fires early.
-	expires = (expires >> WHEEL_LEVEL_SHIFT(level)) + 1;
-	*fires = expires << WHEEL_LEVEL_SHIFT(level);
+	expires = (expires >> LEVEL_SHIFT(level)) + 1;
+	*fires = expires << LEVEL_SHIFT(level);
 	return (uint32_t)(level * WHEEL_SLOTS + (expires & (WHEEL_SLOTS - 1)));
 }
 
@@ -98,8 +98,8 @@ static uint64_t find_next(const struct wheel *wheel, uint32_t *bucket)
 
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
 		uint64_t pending = wheel->pending[level];
-		uint64_t first = (wheel->clock + (UINT64_C(1) << WHEEL_LEVEL_SHIFT(level)) - 1) >>
-		                 WHEEL_LEVEL_SHIFT(level);
+		uint64_t first =
+		        (wheel->clock + (UINT64_C(1) << LEVEL_SHIFT(level)) - 1) >> LEVEL_SHIFT(level);
 		unsigned turn = (unsigned)(first & (WHEEL_SLOTS - 1));
 		uint64_t turned, at;
 
@@ -108,7 +108,7 @@ static uint64_t find_next(const struct wheel *wheel, uint32_t *bucket)
 		}
 		turned = turn == 0 ? pending : pending >> turn | pending << (WHEEL_SLOTS - turn);
 		first += (unsigned)__builtin_ctzll(turned);
-		at = first << WHEEL_LEVEL_SHIFT(level);
+		at = first << LEVEL_SHIFT(level);
 		if (at < best) {
 			best = at;
 			*bucket = (uint32_t)(level * WHEEL_SLOTS + (first & (WHEEL_SLOTS - 1)));

@@ -15,8 +15,8 @@
 /** Octets of a record that holds a timer. */
 #define WHEEL_STRIDE 64
 // LVL_CLK_SHIFT and LVL_SHIFT(n) of kernel/time/timer.c.
-#define WHEEL_LEVEL_BITS     3
-#define WHEEL_LEVEL_SHIFT(n) ((n)*WHEEL_LEVEL_BITS)
+#define LEVEL_BITS     3
+#define LEVEL_SHIFT(n) ((n)*LEVEL_BITS)
 
 struct wheel_node {
 	uint32_t prev;
@@ -49,7 +49,7 @@ bool wheel_move(struct wheel *wheel, uint32_t timer, uint64_t expires);
  */
 static inline bool wheel_stays(uint32_t bucket, uint64_t expires, uint64_t clock)
 {
-	unsigned shift = WHEEL_LEVEL_SHIFT(bucket / WHEEL_SLOTS);
+	unsigned shift = LEVEL_SHIFT(bucket / WHEEL_SLOTS);
 
 	return bucket != WHEEL_NONE && ((expires - clock) >> shift) - 8 < WHEEL_SLOTS - 1 - 8 &&
 	       (((expires >> shift) + 1 - bucket) & (WHEEL_SLOTS - 1)) == 0;
