@@ -196,8 +196,10 @@ static double past_end(struct evidence_work *work, const struct verdict_timeout 
 	double longest = 0;
 
 	if (timeout->answer == VERDICT_TIMEOUT_STEP) {
-		// One interval in forty ends below the timeout; where most spells ended is no such matter.
-		double high = fmax(timeout->timeout.high, kept != NULL ? kept->high : 0);
+		// One interval in forty ends below the timeout; where most spells ended, of which this one
+		// was drawn, is no such matter.
+		bool is_drawn = kept != NULL && work->out->verdict.since_use_drawn;
+		double high = fmax(timeout->timeout.high, is_drawn ? kept->high : 0);
 
 		return high + fmax(timeout->granularity, verdict_model_granularity(high, 1000));
 	}

@@ -292,7 +292,7 @@ static void say_icmp(const struct verdict_evidence *evidence, struct verdict *ou
 static bool is_clear(const struct judge *judge)
 {
 	return judge->is_aged && judge->aged.low > judge->least_effect &&
-	       judge->aged_p < judge->significance / MOMENTS;
+	       judge->aged_p < judge->significance / JUDGE_MOMENTS;
 }
 
 void judge_conclude(const struct judge *judge, struct verdict *out)

@@ -257,7 +257,7 @@ int verdict_judge(const struct verdict_evidence *evidence, const struct verdict_
 	if (status != 0) {
 		return status;
 	}
-	judge.significance /= options->others > 0 ? options->others : 1;
+	judge.significance /= options->others > 0 ? JUDGE_MOMENTS * options->others : 1;
 	status = prepare(&judge, out);
 	if (status != 0) {
 		return error_set(error, status, "the losses by age can't be judged: %s",

@@ -4,6 +4,10 @@
 
 #include "verdict/signature.h"
 
+/** Where the losses themselves say when the change was, chance heaps some there: so many moments to choose
+ * from. */
+#define JUDGE_MOMENTS 100
+
 struct judge {
 	const struct verdict_evidence *evidence;
 	double significance;

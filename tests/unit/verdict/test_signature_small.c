@@ -149,6 +149,24 @@ static void a_mechanism_is_named_however_little_of_the_run_it_costs(void **state
 	assert_int_equal(verdict.findings[VERDICT_LAZY_EXPIRY].state, VERDICT_SHOWN);
 }
 
+static void a_change_besides_the_main_one_must_be_surer(void **state_)
+{
+	struct verdict_options options = {.others = 2};
+	struct verdict verdict;
+	struct paper paper;
+	struct error error = {0};
+
+	(void)state_;
+	small_in_a_long_run(&paper);
+	next_queries(&paper, 8, 0);
+	assert_int_equal(state(&paper, VERDICT_LAZY_EXPIRY), VERDICT_SHOWN);
+	assert_int_equal(verdict_judge(&paper.evidence, &options, &verdict, &error), 0);
+	assert_int_equal(verdict.findings[VERDICT_LAZY_EXPIRY].state, VERDICT_UNDECIDED);
+	next_queries(&paper, 30, 0);
+	assert_int_equal(verdict_judge(&paper.evidence, &options, &verdict, &error), 0);
+	assert_int_equal(verdict.findings[VERDICT_LAZY_EXPIRY].state, VERDICT_SHOWN);
+}
+
 static void a_clear_difference_is_never_no_loss(void **state_)
 {
 	struct verdict verdict;
@@ -191,6 +209,7 @@ int main(void)
 	        cmocka_unit_test(few_clean_tuples_count_less_than_the_time_before),
 	        cmocka_unit_test(a_load_that_swings_lists_no_dead_server),
 	        cmocka_unit_test(a_mechanism_is_named_however_little_of_the_run_it_costs),
+	        cmocka_unit_test(a_change_besides_the_main_one_must_be_surer),
 	        cmocka_unit_test(a_clear_difference_is_never_no_loss),
 	        cmocka_unit_test(a_difference_that_is_small_or_chance_is_none),
 	};

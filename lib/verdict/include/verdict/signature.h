@@ -71,8 +71,9 @@ struct verdict_options {
 	double significance; ///< of all tests together; 0: 0.01
 	double confidence;   ///< of the intervals; 0: 0.95
 	double least_effect; ///< a smaller difference in loss doesn't matter; 0: 0.01
-	unsigned others;     ///< changes of the same run judged besides its main one, which share the
-	                     ///< significance; 0: this is the main one
+	unsigned others;     ///< changes of the same run judged besides its main one, which share a
+	                     ///< hundredth of the significance: chance heaps losses at one of many
+	                     ///< moments; 0: this is the main one
 };
 
 enum verdict_signature {
