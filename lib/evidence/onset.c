@@ -70,13 +70,16 @@ static void list_edges(const struct evidence_work *work, struct edges *edges)
 	qsort(edges->each, edges->count, sizeof(*edges->each), by_time);
 }
 
-// Set the spells apart that reach across the moment.
+// Set the spells apart that reach across the moment, and those whose last answer was then on its way: without
+// them, what is in flight at a change looks like another change just after it.
 static void leave_out(const struct evidence_work *work, struct edges *edges, ns_t moment)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < edges->count; i++) {
-		if (!reaches_across(&work->spells[edges->each[i].spell], moment)) {
+		const struct flow_spell *spell = &work->spells[edges->each[i].spell];
+
+		if (spell->before == 0 || spell->before >= moment + work->way || spell->first_lost < moment) {
 			edges->each[kept++] = edges->each[i];
 		}
 	}

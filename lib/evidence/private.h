@@ -46,6 +46,7 @@ struct evidence_work {
 	struct verdict_age *probes; ///< first queries after the change, by exact age
 	size_t probe_count;
 	double latency;   ///< mean, seconds
+	ns_t way;         ///< how long nearly all answers take at the most
 	double young_end; ///< entries that rested less were alive: the timeout; INFINITY: not known
 };
 

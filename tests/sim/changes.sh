@@ -1,6 +1,6 @@
 #!/bin/bash
 # The verdict of runs with several changes: each is judged by itself. Two removals, a server of weight 0 that is killed later, a rolling
-# update, and two removals so near each other that ports rested across both.
+# update, and two removals so near each other that ports rested across both. One removal with queries in flight is one change.
 set -u -o pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 build=${STALEFLOW_BUILD:-$top/build}
@@ -15,7 +15,7 @@ fail() {
 	failed=1
 }
 
-# simulate NAME SCENARIO
+# simulate NAME SCENARIO [SERVICE_TIME]
 simulate() {
 	cat >"$1.conf" <<-JSON
 		{"port": {"driver": "director"}, "service": {"address": "10.96.0.10"},
@@ -26,8 +26,8 @@ simulate() {
 		    "control": true, "share": 1}],
 		 "load": {"rate": 2000, "duration": "60s", "timeouts": ["1s"]},
 		 "director": {"udp_timeout": "10s", "expire_nodest_conn": false, "backends": [
-		   {"name": "a", "service_time": "140us"}, {"name": "b", "service_time": "140us"},
-		   {"name": "c", "service_time": "140us"}, {"name": "d", "service_time": "140us"}]},
+		   {"name": "a", "service_time": "${3:-140us}"}, {"name": "b", "service_time": "${3:-140us}"},
+		   {"name": "c", "service_time": "${3:-140us}"}, {"name": "d", "service_time": "${3:-140us}"}]},
 		 "scenario": $2}
 	JSON
 	"$staleflow" simulate "$1.conf" --json "$1.json" >"$1.txt" 2>"$1.err" || {
@@ -54,6 +54,10 @@ says two 'k in words' '.verdict.changes[0].text | test("Of about [0-9.]+ real se
 says two 'k of the second' '.verdict.changes[1].text | test("real servers")' false
 grep -q '^  That change befell most source ports of 2. The other, judged' two.txt || fail 'two: the text has no second change'
 grep -qE '^  At 2[07]\.000 s, 0\.000 s after "remove [ab]": named$' two.txt || fail 'two: no paragraph of its own'
+
+# What is in flight at a removal is answered after it: that is no change of its own.
+simulate flight '[{"at": "20s", "do": "remove", "backend": "a"}]' 50ms
+says flight changes "$changes" "remove a at 20(\.0+)? $kept"
 
 simulate killed '[{"at": "20s", "do": "drain", "backend": "a"}, {"at": "25s", "do": "kill", "backend": "a"}]'
 says killed changes "$changes" 'kill a at 25(\.0+)? named: weight 0, dead server'
