@@ -19,7 +19,7 @@ list_traces() {
 }
 
 assert_no_trace() {
-	local end=$((SECONDS + 5 * slowness))
+	local end=$((SECONDS + 30 * slowness))
 	until [[ $(traces) == "$before" ]]; do
 		[[ $SECONDS -lt $end ]] || fail "left behind $1 (>), or gone (<):
 $(diff <(echo "$before") <(traces))"
