@@ -97,9 +97,9 @@ assert_match 'an answer after the roll' '^b[34]$' "$(ask 6000)"
 assert_no_trace 'after down'
 
 # --- killed while it runs, and while it comes up; conntrack on, one family ---
-"$lab" run --conntrack 1 --family 4 -- bash -c "dig +tries=1 +time=$slowness +short @10.96.0.10 www.lab.test >answer; sleep 61" &
+"$lab" run --conntrack 1 --family 4 -- bash -c "dig +tries=20 +time=$slowness +short @10.96.0.10 www.lab.test >answer; sleep 61" &
 runner=$!
-wait_for 20 test -s answer
+wait_for 90 test -s answer
 assert_equal 'an answer with connection tracking' 192.0.2.80 "$(<answer)"
 assert_equal 'connection tracking' 1 "$("$lab" status | jq .conntrack)"
 kill -KILL "$runner"
