@@ -173,6 +173,12 @@ static uint32_t table_room(const struct plan *plan)
 	return (uint32_t)RTE_MIN(fixed_power_of_two(2 * tuples + 1024), UINT64_C(1) << 31);
 }
 
+// The model and the workers get each other's own buffers, and mark the checksums of what they wrote.
+static bool marks_are_believed(const struct plan *plan)
+{
+	return model_is_embedded(plan) && plan->port.verify == PLAN_VERIFY_AUTO;
+}
+
 static int make_director(struct session *session, struct error *error)
 {
 	const struct plan *plan = session->plan;
@@ -183,7 +189,7 @@ static int make_director(struct session *session, struct error *error)
 	                                  .hops = 4, // client, director, real server and back
 	                                  .proxy_neighbours = true,
 	                                  .verify_checksums = true,
-	                                  .verify_unmarked = plan->port.verify == PLAN_VERIFY_AUTO};
+	                                  .verify_unmarked = marks_are_believed(plan)};
 
 	return model_make(&session->director, plan, director_mac, &place, error);
 }
@@ -199,8 +205,8 @@ static enum worker_verify verify_from(const struct session *session)
 	    (session->port.rx_offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM) != 0) {
 		return WORKER_VERIFY_OFF; // the port flags bad ones
 	}
-	if (plan->port.verify == PLAN_VERIFY_AUTO && model_is_embedded(plan)) {
-		return WORKER_VERIFY_UNMARKED; // the model marks what it wrote
+	if (marks_are_believed(plan)) {
+		return WORKER_VERIFY_UNMARKED;
 	}
 	return session->port.software && plan->port.verify == PLAN_VERIFY_AUTO ? WORKER_VERIFY_PARTIAL
 	                                                                       : WORKER_VERIFY_STRICT;
@@ -248,7 +254,7 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	        .receive_queues = (uint16_t)pools_receive_queues(plan),
 	        .dispatch_size = plan->port.ring_size,
 	        .verify = verify_from(session),
-	        .mark_checksums = model_is_embedded(plan) && plan->port.verify == PLAN_VERIFY_AUTO,
+	        .mark_checksums = marks_are_believed(plan),
 	        .checksum_flags = session->port.rx_offloads != 0
 	                                  ? RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_IP_CKSUM_MASK
 	                                  : 0,

@@ -1,4 +1,5 @@
 // The way of a frame into the director: parsing, the IPVS model, the real servers.
+#include "packet/mbuf.h"
 #include "packet/parse.h"
 #include "state.h"
 
@@ -244,9 +245,7 @@ static void take_udp(struct director *director, ns_t now, const struct packet_vi
 static bool is_to_verify(const struct director *director, const struct rte_mbuf *mbuf)
 {
 	return director->options.verify_checksums &&
-	       (!director->options.verify_unmarked ||
-	        (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_GOOD ||
-	        (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) != RTE_MBUF_F_RX_IP_CKSUM_GOOD);
+	       (!director->options.verify_unmarked || !packet_is_marked_good(mbuf));
 }
 
 static bool is_corrupt(const struct director *director, const struct packet_view *view)
@@ -320,11 +319,7 @@ void director_receive_from(struct director *director, ns_t now, uint16_t queue, 
 			director_drop(director, DIRECTOR_DROP_IGNORED);
 		}
 	}
-	if (count == 1) {
-		rte_pktmbuf_free(frames[0]);
-	} else {
-		rte_pktmbuf_free_bulk(frames, count);
-	}
+	packet_free(frames, count);
 }
 
 void director_receive(struct director *director, ns_t now, struct rte_mbuf **frames, unsigned count)

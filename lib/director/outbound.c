@@ -1,15 +1,12 @@
 // The way of a frame out of the director: what is due, the translation, the faults of the network.
 #include "state.h"
 
+#include "packet/mbuf.h"
 #include "packet/parse.h"
 
 #include <rte_mbuf.h>
 
 #include <string.h>
-
-// Who gets the buffer itself, over rings, need not check what was written just now; drivers of other ports
-// don't look at it.
-#define CHECKSUMS_GOOD (RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 
 void director_drop(struct director *director, enum director_drop reason)
 {
@@ -117,7 +114,7 @@ static void send_disturbed(struct director *director, ns_t at, const struct tran
 	}
 	corrupted = length > 0 && director_happens(director, faults->corrupt_out);
 	if (!corrupted) {
-		transit->mbuf->ol_flags |= CHECKSUMS_GOOD;
+		transit->mbuf->ol_flags |= PACKET_MARKS_GOOD;
 	} else {
 		uint64_t bit = random_below(&director->random, (uint64_t)length * 8);
 
@@ -151,7 +148,7 @@ static void send_reply(struct director *director, ns_t at, const struct transit 
 		send_disturbed(director, at, transit, translated);
 		return;
 	}
-	mbuf->ol_flags |= CHECKSUMS_GOOD;
+	mbuf->ol_flags |= PACKET_MARKS_GOOD;
 	finish(director, mbuf, transit->queue, &director->counters.answered);
 }
 

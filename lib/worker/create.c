@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "load/window.h"
+#include "packet/mbuf.h"
 
 #define CONTROL_FRAMES 256
 
@@ -66,8 +67,7 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 	sender->number = number;
 	sender->port = options->port;
 	sender->queue = (uint16_t)(options->first_queue + number);
-	sender->marks =
-	        options->mark_checksums ? RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD : 0;
+	sender->marks = options->mark_checksums ? PACKET_MARKS_GOOD : 0;
 	sender->pool = options->pools[number];
 	sender->space = team->space;
 	sender->queries = options->queries;

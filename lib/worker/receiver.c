@@ -6,6 +6,7 @@
 
 #include "base/octets.h"
 #include "neighbour.h"
+#include "packet/mbuf.h"
 #include "receiving.h"
 
 // The path of a reply: classify() parses the frame and finds its tuple, while the query's place in the index
@@ -52,9 +53,7 @@ static bool checksum_is_bad(const struct worker_receiver *receiver, const struct
 	if (receiver->verify == WORKER_VERIFY_OFF) {
 		return false;
 	}
-	if (receiver->verify == WORKER_VERIFY_UNMARKED &&
-	    (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
-	    (mbuf->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD) {
+	if (receiver->verify == WORKER_VERIFY_UNMARKED && packet_is_marked_good(mbuf)) {
 		return false;
 	}
 	checksum = packet_checksum_verify(view);
@@ -420,16 +419,6 @@ static unsigned settle_burst(struct worker_receiver *receiver, const struct arri
 	return done_count;
 }
 
-// A reply alone, as at low rates and in virtual time, needs no gathering by pool.
-static void free_done(struct rte_mbuf **done, unsigned count)
-{
-	if (count == 1) {
-		rte_pktmbuf_free(done[0]);
-	} else {
-		rte_pktmbuf_free_bulk(done, count);
-	}
-}
-
 static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received,
                          ns_t now)
 {
@@ -461,7 +450,7 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 		receiver_dispatch(receiver, away, away_count, now);
 	}
 	done_count = settle_burst(receiver, arrivals, known, done, done_count);
-	free_done(done, done_count);
+	packet_free(done, done_count);
 	receiver->stats->counters[STATS_RECEIVED] += received;
 	receiver->stats->counters[STATS_RECEIVED_BYTES] += bytes;
 }
@@ -498,7 +487,7 @@ static void handle_handed(struct worker_receiver *receiver, const struct worker_
 		}
 	}
 	done_count = settle_burst(receiver, arrivals, known, done, done_count);
-	free_done(done, done_count);
+	packet_free(done, done_count);
 }
 
 unsigned worker_receiver_take(struct worker_receiver *receiver, bool *more)
