@@ -1,6 +1,7 @@
 #include "dns/answer.h"
 
 #include "answer_query.h"
+#include "base/octets.h"
 #include "message.h"
 
 #include <endian.h>
@@ -136,20 +137,6 @@ static void put_header(uint8_t *out, const struct answer_query *facts, const str
 	write32(out + 8, facts->opt);
 }
 
-/** Are these the same octets, four or more? */
-static inline bool is_same(const uint8_t *a, const uint8_t *b, size_t length)
-{
-	size_t at = 0;
-
-	for (; at + 8 <= length; at += 8) {
-		if (memcmp(a + at, b + at, 8) != 0) {
-			return false;
-		}
-	}
-	return memcmp(a + length - 4, b + length - 4, 4) == 0 &&
-	       (length - at <= 4 || memcmp(a + at, b + at, 4) == 0);
-}
-
 /** Where what is remembered of queries like this one is. */
 static struct dns_answer_last *find_last(struct dns_answer *answer, const uint8_t *query, size_t fixed_size)
 {
@@ -165,7 +152,7 @@ static size_t repeat_last(const struct dns_answer_last *last, const uint8_t *que
 	if (asked_length != last->asked_length || memcmp(query + 2, last->asked_header, 8) != 0 ||
 	    memcmp(query + 10, last->asked_header + 8, 2) != 0 || out_size != last->out_size ||
 	    fixed_size + last->tail_length > last->limit ||
-	    !is_same(query + fixed_size - ASKED_MIN, last->asked, asked_length)) {
+	    !octets_equal(query + fixed_size - ASKED_MIN, last->asked, asked_length)) {
 		return 0;
 	}
 	if (out != query) {
