@@ -52,9 +52,10 @@ static ns_t settle_on(const struct evidence_looks *looks, ns_t low, ns_t high, n
 	return top;
 }
 
-static bool reaches_across(const struct flow_spell *spell, ns_t moment)
+// `way`: an answer that came so long after the moment counts as one from before it.
+static bool reaches_across(const struct flow_spell *spell, ns_t moment, ns_t way)
 {
-	return spell->before != 0 && spell->before < moment && spell->first_lost >= moment;
+	return spell->before != 0 && spell->before < moment + way && spell->first_lost >= moment;
 }
 
 static void list_edges(const struct evidence_work *work, struct edges *edges)
@@ -77,9 +78,7 @@ static void leave_out(const struct evidence_work *work, struct edges *edges, ns_
 	size_t kept = 0;
 
 	for (size_t i = 0; i < edges->count; i++) {
-		const struct flow_spell *spell = &work->spells[edges->each[i].spell];
-
-		if (spell->before == 0 || spell->before >= moment + work->way || spell->first_lost < moment) {
+		if (!reaches_across(&work->spells[edges->each[i].spell], moment, work->way)) {
 			edges->each[kept++] = edges->each[i];
 		}
 	}
@@ -92,7 +91,7 @@ static bool reached(const struct evidence_work *work, const struct edges *edges,
 	unsigned twice = 0;
 
 	for (size_t i = 0; i < edges->count; i++) {
-		twice += reaches_across(&work->spells[edges->each[i].spell], moment);
+		twice += reaches_across(&work->spells[edges->each[i].spell], moment, 0);
 	}
 	return twice >= 2 * ACROSS_MIN;
 }
