@@ -2,12 +2,11 @@
 import filecmp
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 
-from harness import spread, summary
+from harness import machine_time, spread, summary
 
 RATE, SECONDS = 100_000, 360
 # The article's client at its full rate: one address, Linux' ephemeral ports, two real servers, a UDP timeout of 300 s.
@@ -28,20 +27,15 @@ CASES = {
 }
 
 
-def used():
-    own = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime
-
-
 def run(bench, folder, events):
     """CPU seconds of one simulation, and its result; the same octets as any before it of the same plan."""
     plan, result, first = (os.path.join(folder, name) for name in ("plan.json", "result.json", "first.json"))
     with open(plan, "w") as file:
         json.dump({**PLAN, "scenario": events}, file)
     command = [bench.program("app/staleflow"), "simulate", plan, "--json", result]
-    before = used()
+    before = machine_time()[1]
     done = subprocess.run(command, capture_output=True, text=True)
-    seconds = used() - before
+    seconds = machine_time()[1] - before
     if done.returncode != 0:
         sys.exit(f"bench: {' '.join(command)}: {done.stderr.strip()[-300:]}")
     if not os.path.exists(first):
