@@ -1,19 +1,7 @@
 #!/bin/bash
 # The verdict of runs with several changes: each is judged by itself. Two removals, a server of weight 0 that is killed later, a rolling
 # update, and two removals so near each other that ports rested across both. One removal with queries in flight is one change.
-set -u -o pipefail
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${STALEFLOW_BUILD:-$top/build}
-staleflow=$build/app/staleflow
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
+. "$(dirname "$0")/_init.sh"
 
 # simulate NAME SCENARIO [SERVICE_TIME]
 simulate() {
@@ -30,10 +18,7 @@ simulate() {
 		   {"name": "c", "service_time": "${3:-140us}"}, {"name": "d", "service_time": "${3:-140us}"}]},
 		 "scenario": $2}
 	JSON
-	"$staleflow" simulate "$1.conf" --json "$1.json" >"$1.txt" 2>"$1.err" || {
-		fail "simulate $1: $(cat "$1.err")"
-		exit 1
-	}
+	run_simulation "$1"
 }
 
 # says NAME WHAT JQ PATTERN: what the filter makes of the result, one line, fits the whole pattern (an extended expression).

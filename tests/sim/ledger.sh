@@ -1,20 +1,6 @@
 #!/bin/bash
 # `--ledger`: the rows of the ledger add up to the totals of the result, as CSV and as JSON lines, and say which ports lost what and when.
-set -u -o pipefail
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${STALEFLOW_BUILD:-$top/build}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-
-# check WHAT EXPECTED FOUND
-check() {
-	[[ $2 == "$3" ]] || {
-		echo "FAILED: $1: expected $2, found $3"
-		failed=1
-	}
-}
+. "$(dirname "$0")/_init.sh"
 
 echo 'www.example.com A' >queries
 cat >conf <<JSON
@@ -24,9 +10,9 @@ cat >conf <<JSON
  "load": {"rate": 1000, "duration": "10s", "timeouts": "500ms"},
  "scenario": [{"at": "3s", "do": "remove", "backend": "coredns-b"}], "director": {"udp_timeout": "4s", "hz": 1000}}
 JSON
-"$build/app/staleflow" simulate conf --json result.json --ledger ledger.csv >text || exit 1
-"$build/app/staleflow" simulate conf --ledger ledger.jsonl >/dev/null || exit 1
-"$build/app/staleflow" simulate conf --ledger - >standard || exit 1
+"$staleflow" simulate conf --json result.json --ledger ledger.csv >text || exit 1
+"$staleflow" simulate conf --ledger ledger.jsonl >/dev/null || exit 1
+"$staleflow" simulate conf --ledger - >standard || exit 1
 
 check 'standard output is the ledger' '' "$(diff standard ledger.csv)"
 for name in sent answered refused lost late; do

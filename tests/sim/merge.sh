@@ -7,19 +7,7 @@
 # every 0.8 ms, 1250 queries an interval; the removal lies between a round's last sender and the next round's first; a port comes round
 # every 0.16 s, and a connection's end (1 s and 8 timer ticks) is not a multiple of that. Times are multiples of 16 ns, which the
 # in-flight table keeps.
-set -u -o pipefail
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${STALEFLOW_BUILD:-$top/build}
-staleflow=$build/app/staleflow
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
+. "$(dirname "$0")/_init.sh"
 
 echo 'www.example.com A' >queries
 
@@ -35,10 +23,7 @@ simulate() {
 		   {"name": "b", "address": "10.0.1.2", "distribution": "constant"}]},
 		 "lcores": {"senders": $4, "memory": 512}}
 	JSON
-	"$staleflow" simulate "$1.conf" --json "$1.json" >"$1.txt" 2>"$1.err" || {
-		fail "simulate $1: $(cat "$1.err")"
-		exit 1
-	}
+	run_simulation "$1"
 }
 
 simulate whole 20000-23199 20000 16

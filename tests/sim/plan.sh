@@ -1,19 +1,7 @@
 #!/bin/bash
 # `staleflow plan`: the worked numbers of the loss model (two servers, 28,232 ports, a sharp timeout), what each goal asks for, and one of
 # its plans carried out against the director model: what was expected is what is lost.
-set -u -o pipefail
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${STALEFLOW_BUILD:-$top/build}
-staleflow=$build/app/staleflow
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
+. "$(dirname "$0")/_init.sh"
 
 # worked RATE TIMEOUT AT_ONCE KEPT LAZY WEIGHT_ZERO
 worked() {

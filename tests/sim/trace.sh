@@ -2,24 +2,7 @@
 # `--trace`: a capture is replayed with its times, ports and messages. A first run whose servers are all dead writes all of its queries
 # as losses (--pcap); replayed at several speeds against dead servers, the second capture must hold the same queries at the times
 # divided by the speed. Then rewriting, what is left out, and what is refused.
-set -u -o pipefail
-top=$(cd "$(dirname "$0")/../.." && pwd)
-build=${STALEFLOW_BUILD:-$top/build}
-staleflow=$build/app/staleflow
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-failed=0
-
-fail() {
-	echo "FAILED: $*"
-	failed=1
-}
-
-# check WHAT EXPECTED FOUND
-check() {
-	[[ $2 == "$3" ]] || fail "$1: expected $2, found $3"
-}
+. "$(dirname "$0")/_init.sh"
 
 dead='"scenario": [{"do": "kill", "backend": "coredns-a"}, {"do": "kill", "backend": "coredns-b"}]'
 common='"port": {"driver": "director"}, "service": {"address": "10.96.0.10"}'
