@@ -3,6 +3,12 @@
 // Entries of the log that are on their way into the cache while the head steps on.
 #define PREFETCH_AHEAD 32
 
+// Places of the index that are on their way while one is written.
+#define INDEX_AHEAD 16
+
+// Queries that are entered into the index at a time.
+#define INDEX_STEP 256
+
 // A copy of an entry.
 struct seen {
 	uint64_t word;
@@ -28,15 +34,46 @@ static inline struct seen entry_read(const struct match_entry *entry)
 	return seen;
 }
 
-// Whether a query of this sequence is in flight as far as the order of sending tells: it has left, and the
-// head has not passed it, so its entry is RX's. TX's line is read only when what was known does not do.
-static inline bool is_between(struct match_table *table, uint32_t sequence, uint32_t head)
+static inline uint32_t indexed_load(const struct match_table *table)
 {
-	if (sequence - head < table->published_seen - head) {
-		return true;
+	return atomic_load_explicit(&table->indexed, memory_order_relaxed); // RX's own
+}
+
+static inline _Atomic uint32_t *place_of(const struct match_table *table, uint32_t sequence)
+{
+	const struct match_entry *entry = &table->log[sequence & table->log_mask];
+
+	return &table->index[match_place(table, atomic_load_explicit(&entry->tuple, memory_order_relaxed),
+	                                 word_id(atomic_load_explicit(&entry->word, memory_order_relaxed)))];
+}
+
+// Enter the next published queries into the index, `most` of them at the most; returns how many there were.
+static uint32_t catch_up(struct match_table *table, uint32_t most)
+{
+	uint32_t published = atomic_load_explicit(&table->published, memory_order_acquire);
+	uint32_t sequence = indexed_load(table), count = published - sequence;
+	uint32_t end = count < most ? published : sequence + most;
+
+	count = end - sequence;
+	for (uint32_t i = 0; i < count && i < INDEX_AHEAD; i++) {
+		__builtin_prefetch((void *)(uintptr_t)place_of(table, sequence + i), 1);
 	}
-	table->published_seen = atomic_load_explicit(&table->published, memory_order_acquire);
-	return sequence - head < table->published_seen - head;
+	for (; sequence != end; sequence++) {
+		if (end - sequence > INDEX_AHEAD) {
+			__builtin_prefetch((void *)(uintptr_t)place_of(table, sequence + INDEX_AHEAD), 1);
+		}
+		// Release: TX looks at the entry of a sequence that it finds here.
+		atomic_store_explicit(place_of(table, sequence), sequence, memory_order_release);
+	}
+	if (count > 0) {
+		atomic_store_explicit(&table->indexed, end, memory_order_release);
+	}
+	return count;
+}
+
+void match_catch_up(struct match_table *table)
+{
+	(void)catch_up(table, UINT32_MAX);
 }
 
 static inline uint64_t word_ended(uint64_t word, enum match_state state)
@@ -74,26 +111,84 @@ static bool question_is_another(const struct match_question *question, uint32_t 
 struct found {
 	struct match_entry *entry; // NULL: nothing
 	struct seen seen;
-	bool published; // in flight as far as the order of sending tells
+	bool in_flight; // it has left and not ended, so its entry is RX's
 };
 
-// Publication is looked up before the entry is read: then what is read of a published query is what TX wrote
-// last, and RX's.
-static inline struct found find(struct match_table *table, uint32_t tuple, uint16_t id)
+// What stands at a place of the index. The log may have come round since it was written there.
+static inline struct found at_place(const struct match_table *table, uint64_t place)
 {
-	uint32_t sequence =
-	        atomic_load_explicit(&table->index[match_place(table, tuple, id)], memory_order_acquire);
+	uint32_t sequence = atomic_load_explicit(&table->index[place], memory_order_relaxed);
+	uint32_t head = atomic_load_explicit(&table->head, memory_order_relaxed);
 	struct found found = {.entry = &table->log[sequence & table->log_mask]};
 
-	found.published =
-	        is_between(table, sequence, atomic_load_explicit(&table->head, memory_order_relaxed));
 	found.seen = entry_read(found.entry);
-	// The place may be another id's, or the log came round since.
+	found.in_flight =
+	        word_state(found.seen.word) == MATCH_SENT && sequence - head < indexed_load(table) - head;
+	return found;
+}
+
+static inline struct found find_indexed(const struct match_table *table, uint32_t tuple, uint16_t id)
+{
+	struct found found = at_place(table, match_place(table, tuple, id));
+
+	// It may be another id's place, or another query's entry by now.
 	if (word_state(found.seen.word) == MATCH_FREE || word_id(found.seen.word) != id ||
 	    found.seen.tuple != tuple) {
-		found.entry = NULL;
+		return (struct found){.entry = NULL};
 	}
 	return found;
+}
+
+// The next query of the tuple that TX has staged and not published yet, from `*sequence` on, which goes
+// behind it: with this id, or with any when `id` is negative. Staged queries lie one behind the other, and
+// what lies behind them has ended, or was withdrawn, or is the oldest in flight, when the log is full.
+static struct found find_staged(const struct match_table *table, uint32_t *sequence, uint32_t tuple, int id)
+{
+	uint32_t head = atomic_load_explicit(&table->head, memory_order_relaxed);
+	struct found found = {.entry = NULL};
+
+	while (*sequence - head <= table->log_mask) {
+		struct match_entry *entry = &table->log[*sequence & table->log_mask];
+
+		found.seen = entry_read(entry);
+		if (word_state(found.seen.word) != MATCH_SENT) {
+			return found;
+		}
+		(*sequence)++;
+		if (found.seen.tuple == tuple && (id < 0 || word_id(found.seen.word) == id)) {
+			found.entry = entry;
+			return found;
+		}
+	}
+	return found;
+}
+
+// What is not in flight as far as the index knows may have been published since, or be staged. The index goes
+// on until it knows the query and some behind it, whose replies are likely to be next, and no further: what
+// TX sent last is better left to cool down in TX's cache.
+static __attribute__((noinline)) struct found find_again(struct match_table *table, uint32_t tuple,
+                                                         uint16_t id)
+{
+	struct found found, staged;
+	uint32_t more, sequence;
+
+	do {
+		more = catch_up(table, INDEX_STEP);
+		found = find_indexed(table, tuple, id);
+		if (found.in_flight) {
+			return found;
+		}
+	} while (more > 0);
+	sequence = indexed_load(table);
+	staged = find_staged(table, &sequence, tuple, id);
+	return staged.entry != NULL ? staged : found;
+}
+
+static inline struct found find(struct match_table *table, uint32_t tuple, uint16_t id)
+{
+	struct found found = find_indexed(table, tuple, id);
+
+	return found.in_flight ? found : find_again(table, tuple, id);
 }
 
 enum match_result match_reply(struct match_table *table, uint32_t tuple, uint16_t id,
@@ -111,7 +206,7 @@ enum match_result match_reply(struct match_table *table, uint32_t tuple, uint16_
 	}
 	switch (word_state(found.seen.word)) {
 	case MATCH_SENT:
-		if (!found.published) {
+		if (!found.in_flight) {
 			return MATCH_IS_EARLY;
 		}
 		if (end) {
@@ -132,25 +227,37 @@ enum match_result match_reply(struct match_table *table, uint32_t tuple, uint16_
 
 // The id of the only query staged or in flight on a tuple; -1 when there is none or several. A query being
 // staged counts: the error may be about it, and match_reply will call it early.
-static int only_query(const struct match_table *table, uint32_t tuple)
+static int only_query(struct match_table *table, uint32_t tuple)
 {
 	uint64_t place = match_place(table, tuple, 0);
-	int found = -1;
+	uint32_t sequence;
+	int only = -1;
 
+	match_catch_up(table);
 	for (uint32_t i = 0; i < UINT32_C(1) << table->depth_shift; i++) {
-		uint32_t sequence = atomic_load_explicit(&table->index[place + i], memory_order_acquire);
-		struct seen seen = entry_read(&table->log[sequence & table->log_mask]);
+		struct found found = at_place(table, place + i);
 
-		if (word_state(seen.word) != MATCH_SENT || seen.tuple != tuple ||
-		    match_place(table, tuple, word_id(seen.word)) != place + i) {
+		if (!found.in_flight || found.seen.tuple != tuple ||
+		    match_place(table, tuple, word_id(found.seen.word)) != place + i) {
 			continue;
 		}
-		if (found >= 0) {
+		if (only >= 0) {
 			return -1;
 		}
-		found = word_id(seen.word);
+		only = word_id(found.seen.word);
 	}
-	return found;
+	sequence = indexed_load(table);
+	for (;;) {
+		struct found staged = find_staged(table, &sequence, tuple, -1);
+
+		if (staged.entry == NULL) {
+			return only;
+		}
+		if (only >= 0) {
+			return -1;
+		}
+		only = word_id(staged.seen.word);
+	}
 }
 
 enum match_result match_refuse(struct match_table *table, uint32_t tuple, int id, ns_t now,
@@ -175,18 +282,15 @@ enum match_result match_refuse(struct match_table *table, uint32_t tuple, int id
 }
 
 // Step the log's head over queries that have ended to the oldest in flight; false without one. Each entry is
-// stepped over once in its life. TX's line is read only when all that was known to be published is done with.
+// stepped over once in its life. The head does not pass what the index does not know: TX would write there.
 static bool oldest_in_flight(struct match_table *table, uint32_t *head, struct match_entry **out,
                              uint64_t *word)
 {
 	for (;; (*head)++) {
 		struct match_entry *entry = &table->log[*head & table->log_mask];
 
-		if (*head == table->published_seen) {
-			table->published_seen = atomic_load_explicit(&table->published, memory_order_acquire);
-			if (*head == table->published_seen) {
-				return false;
-			}
+		if (*head == indexed_load(table) && catch_up(table, INDEX_STEP) == 0) {
+			return false;
 		}
 		__builtin_prefetch(&table->log[(*head + PREFETCH_AHEAD) & table->log_mask], 1);
 		*word = atomic_load_explicit(&entry->word, memory_order_relaxed);
@@ -208,7 +312,17 @@ static void head_advance(struct match_table *table, uint32_t head)
 // What ended before it could expire is stepped over some hundred at a time: TX needs the room no sooner.
 static inline bool is_idle(const struct match_table *table, uint32_t head, ns_t now)
 {
-	return now < table->none_due && table->published_seen - head < table->head_behind;
+	return now < table->none_due && indexed_load(table) - head < table->head_behind;
+}
+
+static inline void catch_up_if_wanted(struct match_table *table)
+{
+	uint32_t wanted = atomic_load_explicit(&table->wanted, memory_order_relaxed);
+
+	if (wanted != table->wanted_seen) {
+		table->wanted_seen = wanted;
+		match_catch_up(table);
+	}
 }
 
 unsigned match_expire(struct match_table *table, ns_t now, struct match_query *lost, unsigned max)
@@ -218,6 +332,7 @@ unsigned match_expire(struct match_table *table, ns_t now, struct match_query *l
 	unsigned count = 0;
 	struct seen seen;
 
+	catch_up_if_wanted(table);
 	if (is_idle(table, head, now)) {
 		return 0;
 	}

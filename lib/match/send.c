@@ -3,32 +3,121 @@
 // Up to this depth it costs little to count a tuple's queries in flight.
 #define DEPTH_TO_COUNT 4
 
-// Whether the query that stands at a place has ended, or is none of this place's any more. Acquire: RX is
-// done with what it read of it.
-static bool place_is_free(const struct match_table *table, uint64_t place)
-{
-	uint32_t sequence = atomic_load_explicit(&table->index[place], memory_order_relaxed);
-	const struct match_entry *entry = &table->log[sequence & table->log_mask];
-	uint64_t word;
+// What the index does not know yet of a tuple: queries that were staged since RX caught up. RX is asked to,
+// so that they are few the next time.
+struct lag {
+	uint32_t indexed;
+	uint32_t count; // of all tuples
+	uint32_t of_tuple;
+};
 
-	if (sequence - table->head_seen >= table->tail - table->head_seen) {
-		return true;
-	}
-	word = atomic_load_explicit(&entry->word, memory_order_acquire);
-	return word_state(word) != MATCH_SENT ||
-	       match_place(table, atomic_load_explicit(&entry->tuple, memory_order_relaxed), word_id(word)) !=
-	               place;
+static const struct match_entry *entry_at(const struct match_table *table, uint32_t sequence)
+{
+	return &table->log[sequence & table->log_mask];
 }
 
-static uint32_t tuple_in_flight(const struct match_table *table, uint32_t tuple)
+// Acquire: where it has ended, RX is done with what it read of it.
+static bool is_in_flight(const struct match_entry *entry)
+{
+	return word_state(atomic_load_explicit(&entry->word, memory_order_acquire)) == MATCH_SENT;
+}
+
+// TX wrote the entries from `tail` back itself, so its plain reads are good.
+static bool is_of_place(const struct match_table *table, const struct match_entry *entry, uint64_t place)
+{
+	return match_place(table, atomic_load_explicit(&entry->tuple, memory_order_relaxed),
+	                   word_id(atomic_load_explicit(&entry->word, memory_order_relaxed))) == place;
+}
+
+static struct lag lag_of(struct match_table *table, uint32_t tuple)
+{
+	struct lag lag = {.indexed = atomic_load_explicit(&table->indexed, memory_order_acquire)};
+
+	atomic_store_explicit(&table->wanted, table->tail, memory_order_relaxed);
+	lag.count = table->tail - lag.indexed;
+	for (uint32_t i = 0; i < lag.count; i++) {
+		const struct match_entry *entry = entry_at(table, lag.indexed + i);
+
+		lag.of_tuple += atomic_load_explicit(&entry->tuple, memory_order_relaxed) == tuple &&
+		                is_in_flight(entry);
+	}
+	return lag;
+}
+
+static bool lag_has(const struct match_table *table, const struct lag *lag, uint64_t place)
+{
+	for (uint32_t i = 0; i < lag->count && lag->of_tuple > 0; i++) {
+		const struct match_entry *entry = entry_at(table, lag->indexed + i);
+
+		if (is_in_flight(entry) && is_of_place(table, entry, place)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+// Whether the query that the index knows at a place has ended, or is none of this place's any more.
+static bool index_is_free(const struct match_table *table, uint64_t place)
+{
+	uint32_t sequence = atomic_load_explicit(&table->index[place], memory_order_acquire);
+	const struct match_entry *entry = entry_at(table, sequence);
+
+	return sequence - table->head_seen >= table->tail - table->head_seen || !is_in_flight(entry) ||
+	       !is_of_place(table, entry, place);
+}
+
+static uint32_t tuple_in_flight(const struct match_table *table, const struct lag *lag, uint32_t tuple)
 {
 	uint64_t place = match_place(table, tuple, 0);
-	uint32_t count = 0;
+	uint32_t count = lag->of_tuple;
 
 	for (uint32_t i = 0; i < UINT32_C(1) << table->depth_shift; i++) {
-		count += !place_is_free(table, place + i);
+		count += !index_is_free(table, place + i) && !lag_has(table, lag, place + i);
 	}
 	return count;
+}
+
+// What the tuple's mark tells once the head is known as it is. Where it does not tell, `*mark` is what it
+// becomes when a place in this block is used all the same: a block that began unsure after an unsure one has
+// all before it to wait for.
+static bool mark_has_room(const struct match_staging *staging, uint16_t id, match_mark *mark)
+{
+	bool first = (id & staging->block_mask) == 0;
+
+	if ((*mark & MATCH_MARK_UNSURE) == 0) {
+		if (match_staging_has_room(staging, id, mark)) {
+			return true;
+		}
+	} else if (first) {
+		*mark = match_mark_from(staging->tail, staging->mark_shift);
+	} else if (match_mark_is_passed(*mark, staging->head_mark)) {
+		*mark = match_mark_from(staging->tail, staging->mark_shift);
+		return true;
+	}
+	*mark |= MATCH_MARK_UNSURE;
+	return false;
+}
+
+// The first id from `*id` on whose place is free, among the `usable` first of the tuple's places.
+static enum match_room search(const struct match_table *table, const struct lag *lag, uint32_t tuple,
+                              uint32_t usable, uint16_t *id)
+{
+	uint32_t depth = UINT32_C(1) << table->depth_shift;
+	uint16_t candidate = *id;
+
+	for (uint32_t i = 0; i < usable && i < MATCH_PROBES; i++, candidate++) {
+		uint64_t place;
+
+		if ((candidate & (depth - 1)) >= usable) {
+			candidate = (uint16_t)((candidate | (depth - 1)) + 1);
+		}
+		place = match_place(table, tuple, candidate);
+		if (!lag_has(table, lag, place) && index_is_free(table, place)) {
+			*id = candidate;
+			return MATCH_ROOM;
+		}
+	}
+	return MATCH_TUPLE_FULL;
 }
 
 // The next query finds a place without a search in all but a failing network: ids count up, so the place
@@ -37,32 +126,41 @@ static uint32_t tuple_in_flight(const struct match_table *table, uint32_t tuple)
 // counted, else only `limit` of them are used, so no more can be in flight. Probing ends after MATCH_PROBES,
 // so a tuple full of lost queries costs a bounded time a query due; the first place tried is the first to
 // expire, so no tuple stays blocked that way.
-enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id)
+enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id,
+                              match_mark *mark)
 {
 	uint32_t depth = UINT32_C(1) << table->depth_shift;
 	uint32_t usable = limit > 0 && limit < depth ? limit : depth;
-	uint16_t candidate = *id;
+	struct match_staging staging;
+	match_mark after = *mark;
+	uint16_t wanted = *id;
+	struct lag lag;
 
 	table->head_seen = atomic_load_explicit(&table->head, memory_order_acquire);
 	if (table->tail - table->head_seen > table->log_mask) {
 		return MATCH_TABLE_FULL;
 	}
+	staging = match_staging_begin(table);
+	if (mark_has_room(&staging, wanted, &after) && usable == depth) {
+		*mark = after;
+		return MATCH_ROOM;
+	}
+	lag = lag_of(table, tuple);
 	if (usable < depth && depth <= DEPTH_TO_COUNT) {
-		if (tuple_in_flight(table, tuple) >= limit) {
+		if (tuple_in_flight(table, &lag, tuple) >= limit) {
 			return MATCH_TUPLE_FULL;
 		}
 		usable = depth;
 	}
-	for (uint32_t i = 0; i < usable && i < MATCH_PROBES; i++, candidate++) {
-		if ((candidate & (depth - 1)) >= usable) {
-			candidate = (uint16_t)((candidate | (depth - 1)) + 1);
-		}
-		if (place_is_free(table, match_place(table, tuple, candidate))) {
-			*id = candidate;
-			return MATCH_ROOM;
-		}
+	if (search(table, &lag, tuple, usable, id) != MATCH_ROOM) {
+		return MATCH_TUPLE_FULL;
 	}
-	return MATCH_TUPLE_FULL;
+	if (((wanted ^ *id) & ~staging.block_mask) != 0) {
+		// Ids were left out up to another block.
+		after = match_mark_from(staging.tail, staging.mark_shift);
+	}
+	*mark = after | MATCH_MARK_UNSURE;
+	return MATCH_ROOM;
 }
 
 struct match_query match_staged_query(const struct match_table *table, uint32_t k, ns_t now)

@@ -7,10 +7,8 @@
 
 #include "base/fixed.h"
 #include "base/pages.h"
+#include "match/send.h"
 #include "past.h"
-
-// Every run passes the wrap of sequences early, as Linux's jiffies do.
-#define FIRST_SEQUENCE (UINT32_MAX - 4095)
 
 // The head steps over so many queries at once, and over no more than such a part of the log.
 #define HEAD_BEHIND 256
@@ -26,7 +24,11 @@ uint32_t match_depth(double rate, ns_t timeout, uint32_t tuples, bool random, ui
 	// sqrt(2 ln n) + 2.
 	double spread = sqrt(2 * log((double)tuples + 1)) + 2;
 	double need = random ? mean + spread * sqrt(mean) + spread / 2 : ceil(mean) + 1;
+	// Nearly all blocks, of half the depth, should take longer than a timeout, so that marks tell.
+	double block = random ? mean + 4 * sqrt(mean) + 2 : ceil(mean) + 1;
 	uint64_t depth;
+
+	need = need < 2 * block ? 2 * block : need;
 
 	if (need > MATCH_DEPTH_MAX) {
 		need = MATCH_DEPTH_MAX;
@@ -36,6 +38,19 @@ uint32_t match_depth(double rate, ns_t timeout, uint32_t tuples, bool random, ui
 		depth = fixed_power_of_two(limit);
 	}
 	return depth < 2 ? 2 : (uint32_t)depth;
+}
+
+// The marks of tuples (match/send.h) have 15 bits of a sequence. They must tell a query in flight from one
+// that has ended, so half of what they span is more than the log holds; and the longer they span, the longer
+// a tuple may rest before its mark does not tell. A block of a tuple takes as many queries of the whole table
+// as half the index has places, if all are used alike: 64 such blocks are told apart.
+static uint32_t mark_shift(uint32_t capacity, uint64_t places)
+{
+	uint64_t unit = capacity >> 13 > places >> 9 ? capacity >> 13 : places >> 9;
+	uint32_t shift = unit > 1 ? fixed_log2(fixed_power_of_two(unit)) : 0;
+
+	// Sequences wrap at 2^32: with more than 17 bits less, marks would not wrap at 2^15.
+	return shift < 17 ? shift : 17;
 }
 
 uint32_t match_capacity(double rate, ns_t timeout)
@@ -65,13 +80,14 @@ int match_table_init(struct match_table *table, uint32_t first, uint32_t count, 
                      uint32_t capacity, ns_t timeout, struct error *error)
 {
 	memset(table, 0, sizeof(*table));
-	if (count == 0 || depth == 0 || (depth & (depth - 1)) != 0 || depth > MATCH_DEPTH_MAX ||
+	if (count == 0 || depth < 2 || (depth & (depth - 1)) != 0 || depth > MATCH_DEPTH_MAX ||
 	    capacity < 2 || capacity > MATCH_CAPACITY_MAX || (capacity & (capacity - 1)) != 0) {
-		return error_set(error, -EINVAL,
-		                 "an in-flight table of %" PRIu32 " tuples, depth %" PRIu32 " and %" PRIu32
-		                 " entries can't be made; tuples are 1 or more, depth is a power of two up "
-		                 "to %d, entries are one of 2 to %" PRIu32,
-		                 count, depth, capacity, MATCH_DEPTH_MAX, MATCH_CAPACITY_MAX);
+		return error_set(
+		        error, -EINVAL,
+		        "an in-flight table of %" PRIu32 " tuples, depth %" PRIu32 " and %" PRIu32
+		        " entries can't be made; tuples are 1 or more, depth is a power of two from 2 "
+		        "to %d, entries are one of 2 to %" PRIu32,
+		        count, depth, capacity, MATCH_DEPTH_MAX, MATCH_CAPACITY_MAX);
 	}
 	if (timeout == 0 || timeout > MATCH_TIMEOUT_MAX) {
 		return error_set(error, -EINVAL,
@@ -90,6 +106,7 @@ int match_table_init(struct match_table *table, uint32_t first, uint32_t count, 
 	table->tuple_count = count;
 	table->depth_shift = fixed_log2(depth);
 	table->log_mask = capacity - 1;
+	table->mark_shift = mark_shift(capacity, table->place_count);
 	table->head_behind = capacity / HEAD_SHARE < HEAD_BEHIND ? capacity / HEAD_SHARE : HEAD_BEHIND;
 	table->timeout = timeout;
 	table->log = (struct match_entry *)pages_allocate((uint64_t)capacity * sizeof(*table->log));
@@ -99,13 +116,15 @@ int match_table_init(struct match_table *table, uint32_t first, uint32_t count, 
 		return error_no_memory(error, count, depth);
 	}
 	for (uint64_t i = 0; i < table->place_count; i++) {
-		atomic_init(&table->index[i], FIRST_SEQUENCE - 1); // its entry is empty
+		atomic_init(&table->index[i], MATCH_FIRST_SEQUENCE - 1); // its entry is empty
 	}
-	table->tail = FIRST_SEQUENCE;
-	table->head_seen = FIRST_SEQUENCE;
-	table->published_seen = FIRST_SEQUENCE;
-	atomic_init(&table->published, FIRST_SEQUENCE);
-	atomic_init(&table->head, FIRST_SEQUENCE);
+	table->tail = MATCH_FIRST_SEQUENCE;
+	table->head_seen = MATCH_FIRST_SEQUENCE;
+	table->wanted_seen = MATCH_FIRST_SEQUENCE;
+	atomic_init(&table->published, MATCH_FIRST_SEQUENCE);
+	atomic_init(&table->head, MATCH_FIRST_SEQUENCE);
+	atomic_init(&table->indexed, MATCH_FIRST_SEQUENCE);
+	atomic_init(&table->wanted, MATCH_FIRST_SEQUENCE);
 	return 0;
 }
 

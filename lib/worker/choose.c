@@ -70,18 +70,18 @@ static void book_one(struct worker_sender *sender, struct worker_pending *pendin
 	match_staging_end(sender->table, &staging);
 }
 
-// Bring what the queries a burst from here need: their records are in the cache by now, and say which place
-// of the index they will take.
+// Bring the sources of the queries a burst from here, where frames are not stamped.
 static void look_ahead(const struct worker_sender *sender, const struct flow_picker *picker, unsigned used)
 {
 	uint32_t tuples[WORKER_BURST];
-	unsigned known = flow_picker_upcoming(picker, WORKER_BURST - used, tuples, used);
+	unsigned known;
 
+	if (sender->stamped_length > 0) {
+		return; // sources are worked out from numbers
+	}
+	known = flow_picker_upcoming(picker, WORKER_BURST - used, tuples, used);
 	for (unsigned i = 0; i < known; i++) {
-		if (sender->stamped_length == 0) {
-			flow_space_prefetch(sender->space, tuples[i]);
-		}
-		match_prefetch_place(sender->table, tuples[i], sender->ledger[tuples[i]].next_id);
+		flow_space_prefetch(sender->space, tuples[i]);
 	}
 }
 
@@ -101,7 +101,7 @@ static unsigned choose_upcoming(struct worker_sender *sender, uint16_t cohort, s
 		struct flow_sent *record = &ledger[tuples[made]];
 		uint16_t id = record->next_id;
 
-		if (!match_staging_has_room(&staging, tuples[made], id)) {
+		if (!match_staging_has_room(&staging, id, &record->mark)) {
 			break;
 		}
 		pending->cohort = cohort;
@@ -152,7 +152,8 @@ static bool choose_one(struct worker_sender *sender, ns_t now, struct worker_pen
 			break;
 		}
 		pending->id = sender->ledger[pending->tuple].next_id;
-		room = match_reserve(sender->table, pending->tuple, cohort->in_flight_limit, &pending->id);
+		room = match_reserve(sender->table, pending->tuple, cohort->in_flight_limit, &pending->id,
+		                     &sender->ledger[pending->tuple].mark);
 		if (room == MATCH_ROOM) {
 			questions = questions_begin(sender);
 			book_one(sender, pending, questions_take(&questions), now);
@@ -197,7 +198,7 @@ static bool choose_by_trace(struct worker_sender *sender, struct worker_pending 
 	pending->cohort = (uint16_t)flow_space_cohort_of(sender->space, pending->tuple);
 	pending->id = sender->ledger[pending->tuple].next_id;
 	room = match_reserve(sender->table, pending->tuple, sender->cohorts[pending->cohort].in_flight_limit,
-	                     &pending->id);
+	                     &pending->id, &sender->ledger[pending->tuple].mark);
 	if (room != MATCH_ROOM) {
 		sender_throttle(sender,
 		                room == MATCH_TABLE_FULL ? STATS_THROTTLED_TABLE : STATS_THROTTLED_FLIGHT);

@@ -23,8 +23,8 @@ static uint32_t policies_depth(const struct worker_team_options *options)
 		uint64_t tuples = flow_space_tuples(cohort, 1);
 		uint32_t need;
 
-		// A sticky tuple takes its K queries back to back, an interval keeps to the few tuples that
-		// it needs.
+		// A sticky tuple takes its K queries back to back, and half its places should hold those of
+		// two uses (match_mark); an interval keeps to the few tuples that it needs.
 		if (cohort->policy.kind == FLOW_POLICY_INTERVAL) {
 			double used = flow_policy_tuples(&cohort->policy, rate);
 
@@ -32,9 +32,10 @@ static uint32_t policies_depth(const struct worker_team_options *options)
 		}
 		need = match_depth(rate, options->timeouts[0], (uint32_t)tuples,
 		                   policy_is_random(cohort->policy.kind), cohort->queries_in_flight);
-		if (cohort->policy.kind == FLOW_POLICY_STICKY && need < cohort->policy.queries_per_use &&
-		    cohort->queries_in_flight == 0) {
-			need = (uint32_t)fixed_power_of_two(cohort->policy.queries_per_use);
+		if (cohort->policy.kind == FLOW_POLICY_STICKY && cohort->queries_in_flight == 0) {
+			uint64_t uses = fixed_power_of_two(4 * (uint64_t)cohort->policy.queries_per_use);
+
+			need = need < uses ? (uint32_t)RTE_MIN(uses, MATCH_DEPTH_MAX) : need;
 		}
 		depth = need > depth ? need : depth;
 	}
@@ -43,8 +44,8 @@ static uint32_t policies_depth(const struct worker_team_options *options)
 
 uint32_t team_table_depth(const struct worker_team_options *options, const struct worker_steps *steps)
 {
-	uint32_t depth =
-	        steps->depth > 0 ? (uint32_t)fixed_power_of_two(steps->depth + 1) : policies_depth(options);
+	uint32_t depth = steps->depth > 0 ? (uint32_t)fixed_power_of_two(2 * (steps->depth + 1))
+	                                  : policies_depth(options);
 
 	// The query before a lost one is found at its place: it must not be used again within a timeout.
 	depth = options->captures != NULL ? 2 * depth : depth;

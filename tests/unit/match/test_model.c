@@ -35,8 +35,10 @@ struct model {
 	struct model_query *queries;
 	size_t count, published, expired; // of queries; those below `expired` are done with
 	size_t high;                      // the largest count that was: what was staged, withdrawn or not
-	struct model_query *places[TUPLES][DEPTH];
+	struct model_query *places[TUPLES][DEPTH]; // staged last
+	struct model_query *known[TUPLES][DEPTH];  // published last: what RX knows
 	uint16_t next_id[TUPLES];
+	match_mark marks[TUPLES];
 	ns_t now;
 	uint64_t sent, ended, results[MATCH_IS_EARLY + 1];
 };
@@ -54,7 +56,8 @@ static void stage_some(struct model *model)
 		uint32_t tuple = (uint32_t)random_below(&model->random, TUPLES),
 		         limit = tuple % 3 == 0 ? 5 : 0;
 		uint16_t id = model->next_id[tuple], expected = id;
-		enum match_room room = match_reserve(&model->table, FIRST + tuple, limit, &id);
+		enum match_room room =
+		        match_reserve(&model->table, FIRST + tuple, limit, &id, &model->marks[tuple]);
 		enum match_room wanted = MATCH_TUPLE_FULL;
 		struct model_query *old = NULL;
 
@@ -104,6 +107,7 @@ static void publish_some(struct model *model)
 		assert_int_equal(told.question, query->question);
 		assert_int_equal(told.sent_at, query->sent_at);
 		query->published = true;
+		model->known[query->tuple - FIRST][query->id % DEPTH] = query;
 	}
 	match_publish(&model->table, accepted);
 	model->published += accepted;
@@ -139,6 +143,18 @@ static void compare(const struct match_query *query, const struct model_query *w
 	assert_int_equal(query->sent_at, wanted->sent_at);
 }
 
+// What RX finds: a query in flight, one that is being staged, what ended.
+static struct model_query *findable(struct model *model, uint32_t tuple, uint16_t id)
+{
+	struct model_query *known = model->known[tuple - FIRST][id % DEPTH];
+	struct model_query *staged = *holder(model, tuple, id);
+
+	if (staged != NULL && staged->id == id && staged->state == MATCH_SENT) {
+		return staged; // or in flight: then it is known
+	}
+	return known != NULL && known->id == id ? known : NULL;
+}
+
 // The log came round since.
 static bool is_forgotten(const struct model *model, const struct model_query *query)
 {
@@ -165,8 +181,8 @@ static void reply_some(struct model *model)
 	target.tuple = fault == 2 ? FIRST + (uint32_t)random_below(&model->random, TUPLES) : target.tuple;
 	target.question += fault == 3;
 	question.context = &target.question;
-	wanted = *holder(model, target.tuple, target.id);
-	if (wanted == NULL || wanted->id != target.id || is_forgotten(model, wanted)) {
+	wanted = findable(model, target.tuple, target.id);
+	if (wanted == NULL || is_forgotten(model, wanted)) {
 		expected = MATCH_IS_UNEXPECTED;
 	} else if (wanted->question != target.question) {
 		expected = MATCH_IS_MISMATCH;

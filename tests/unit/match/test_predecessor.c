@@ -16,7 +16,9 @@ static struct match_table table;
 
 static void send(uint32_t tuple, uint16_t id, ns_t now)
 {
-	assert_int_equal(match_reserve(&table, tuple, 0, &id), MATCH_ROOM);
+	match_mark mark = match_mark_from(table.tail, table.mark_shift) | MATCH_MARK_UNSURE;
+
+	assert_int_equal(match_reserve(&table, tuple, 0, &id, &mark), MATCH_ROOM);
 	match_stage(&table, tuple, id, 1, id, now);
 	match_publish(&table, 1);
 }

@@ -30,6 +30,7 @@ struct rig {
 	_Atomic uint64_t sent;  // TX counts here, before it publishes
 	_Atomic uint64_t clock; // a common clock that TX moves
 	_Atomic bool done;
+	match_mark marks[TUPLES];      // TX
 	_Atomic uint64_t hint[TUPLES]; // the last ids staged: where RX aims
 	_Atomic ns_t
 	        stamps[TUPLES][IDS]; // when each query was sent at last, by id: TX tells before it publishes
@@ -43,7 +44,7 @@ static void stage_burst(struct rig *rig, struct random *random, ns_t now)
 		uint32_t tuple = (uint32_t)random_below(random, TUPLES);
 		uint16_t id = (uint16_t)(atomic_load_explicit(&rig->hint[tuple], memory_order_relaxed) + 1);
 
-		if (match_reserve(&rig->table, FIRST + tuple, 0, &id) == MATCH_ROOM) {
+		if (match_reserve(&rig->table, FIRST + tuple, 0, &id, &rig->marks[tuple]) == MATCH_ROOM) {
 			match_stage(&rig->table, FIRST + tuple, id, 0, tuple << 16 | id, now);
 			atomic_store_explicit(&rig->hint[tuple], id, memory_order_relaxed);
 		}

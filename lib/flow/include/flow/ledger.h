@@ -19,7 +19,7 @@ struct flow_sent {
 	ns_t last_sent;   ///< 0: never used
 	uint32_t sent;    ///< queries sent on this tuple
 	uint16_t next_id; ///< the query id that the next query takes
-	uint16_t reserved;
+	uint16_t mark;    ///< the in-flight table's note on this tuple: a match_mark (match/send.h)
 };
 
 /** Written by RX. One cache line. `answered` + `lost` + `refused` are outcomes; the other counts are events.

@@ -12,37 +12,68 @@ enum match_room {
 };
 
 /**
+ * What TX remembers of a tuple's places, so that it need not look: the caller keeps one a tuple, zero at
+ * first. Ids count up, and half of a tuple's places at a time are a block: before the ids of a block are
+ * used, those of the block before the last must have ended. All of these were sent before the first query of
+ * the last block, so they have ended when the log's head has passed that one, and that is nearly always so.
+ * Bits 15..1: that query's sequence, rounded up, in units of 2^mark_shift and modulo 2^15. Bit 0: the mark
+ * did not tell when the block was entered, so each of its places is looked at.
+ */
+typedef uint16_t match_mark;
+
+#define MATCH_MARK_UNSURE 1
+
+/** Sequences begin a little below 2^32, so that every run passes the wrap early, as Linux's jiffies do. */
+#define MATCH_FIRST_SEQUENCE (UINT32_MAX - 4095)
+
+/**
  * TX's hold on a table for the length of a burst: what staging needs, in a local variable, so that the
  * compiler keeps it in registers between the stores to the table's memory. Nothing else touches TX's side of
  * the table between begin and end.
  */
 struct match_staging {
 	struct match_entry *log;
-	_Atomic uint32_t *index; ///< of tuple 0, which may be another table's
-	uint32_t log_mask, depth_shift;
+	uint32_t log_mask;
 	uint32_t tail, head_seen;
+	uint16_t block_mask; ///< an id with none of these bits begins a block
+	match_mark head_mark;
+	uint32_t mark_shift;
 };
+
+/** The mark of a sequence that the log's head is compared with: rounded down. */
+static inline match_mark match_mark_of(uint32_t sequence, uint32_t mark_shift)
+{
+	return (match_mark)((sequence - MATCH_FIRST_SEQUENCE) >> mark_shift << 1);
+}
+
+/** The mark of a block's first query: rounded up. */
+static inline match_mark match_mark_from(uint32_t sequence, uint32_t mark_shift)
+{
+	return match_mark_of(sequence + ((UINT32_C(1) << mark_shift) - 1), mark_shift);
+}
+
+/** Whether the head has reached what `mark` stands for. False is no proof of the contrary. */
+static inline bool match_mark_is_passed(match_mark mark, match_mark head_mark)
+{
+	return (int16_t)(head_mark - (mark & ~MATCH_MARK_UNSURE)) >= 0;
+}
 
 static inline struct match_staging match_staging_begin(const struct match_table *table)
 {
 	return (struct match_staging){
 	        .log = table->log,
-	        .index = table->index - ((uint64_t)table->first_tuple << table->depth_shift),
 	        .log_mask = table->log_mask,
-	        .depth_shift = table->depth_shift,
 	        .tail = table->tail,
 	        .head_seen = table->head_seen,
+	        .block_mask = (uint16_t)((UINT32_C(1) << (table->depth_shift - 1)) - 1),
+	        .head_mark = match_mark_of(table->head_seen, table->mark_shift),
+	        .mark_shift = table->mark_shift,
 	};
 }
 
 static inline void match_staging_end(struct match_table *table, const struct match_staging *staging)
 {
 	table->tail = staging->tail;
-}
-
-static inline uint64_t match_staging_place(const struct match_staging *staging, uint32_t tuple, uint16_t id)
-{
-	return ((uint64_t)tuple << staging->depth_shift) + (id & ((UINT32_C(1) << staging->depth_shift) - 1));
 }
 
 /** How many queries can be staged before the log is full, as far as is known: match_reserve() looks again. */
@@ -52,17 +83,20 @@ static inline uint32_t match_staging_room(const struct match_staging *staging)
 }
 
 /**
- * Whether the next query on `tuple` may have `id`, at a first look: ids count up, so the query that stands
- * there is the one sent longest ago, and nearly always one that the log's head has passed. When the look does
- * not tell, ask match_reserve(). There is room in the log.
+ * Whether the next query on a tuple may have `id`, at a first look at the tuple's mark; when it may, the mark
+ * becomes what it is after this query. When the look does not tell, ask match_reserve(). There is room in the
+ * log.
  */
-static inline bool match_staging_has_room(const struct match_staging *staging, uint32_t tuple, uint16_t id)
+static inline bool match_staging_has_room(const struct match_staging *staging, uint16_t id, match_mark *mark)
 {
-	uint32_t window = staging->tail - staging->head_seen;
-	uint32_t sequence = atomic_load_explicit(&staging->index[match_staging_place(staging, tuple, id)],
-	                                         memory_order_relaxed);
+	bool first = (id & staging->block_mask) == 0;
+	bool passed = match_mark_is_passed(*mark, staging->head_mark);
 
-	return sequence - staging->head_seen >= window;
+	if ((*mark & MATCH_MARK_UNSURE) != 0 || (first && !passed)) {
+		return false;
+	}
+	*mark = first ? match_mark_from(staging->tail, staging->mark_shift) : *mark;
+	return true;
 }
 
 /** Stage the query for which there is room: from now on it belongs to the next in sequence. */
@@ -73,23 +107,23 @@ static inline void match_staging_put(struct match_staging *staging, uint32_t tup
 
 	// RX may be looking at the query that stood here (a late reply). So the word is cleared first, and
 	// the fence keeps that order: whoever sees a part of this query sees that the one before has gone
-	// (entry_read in receive.c). The index goes last: whoever finds the sequence there finds this query.
+	// (entry_read in receive.c).
 	atomic_store_explicit(&entry->word, 0, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	atomic_store_explicit(&entry->tuple, tuple, memory_order_relaxed);
 	atomic_store_explicit(&entry->question, question, memory_order_relaxed);
 	atomic_store_explicit(&entry->word, word_make(now, id, age_class, MATCH_SENT), memory_order_release);
-	atomic_store_explicit(&staging->index[match_staging_place(staging, tuple, id)], staging->tail,
-	                      memory_order_release);
 	staging->tail++;
 }
 
 /**
  * Find a free place for the next query on `tuple`, trying ids from `*id` on. On MATCH_ROOM, `*id` is the id
- * to use; the next call should begin one above. At most `limit` queries may be in flight on the tuple (0: as
- * many as the depth allows); the limit is the same in every call for a tuple. In constant time.
+ * to use, and `*mark` the tuple's mark after that; the next call should begin one above. At most `limit`
+ * queries may be in flight on the tuple (0: as many as the depth allows); the limit is the same in every call
+ * for a tuple. In constant time.
  */
-enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id);
+enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id,
+                              match_mark *mark);
 
 /** Stage one query after a successful match_reserve() for the same id: begin, put and end. */
 static inline void match_stage(struct match_table *table, uint32_t tuple, uint16_t id, uint16_t age_class,
@@ -99,13 +133,6 @@ static inline void match_stage(struct match_table *table, uint32_t tuple, uint16
 
 	match_staging_put(&staging, tuple, id, age_class, question, now);
 	match_staging_end(table, &staging);
-}
-
-/** Bring the place of a query that will be staged into the cache. Always inlined: see match_prefetch. */
-__attribute__((always_inline)) static inline void match_prefetch_place(const struct match_table *table,
-                                                                       uint32_t tuple, uint16_t id)
-{
-	__builtin_prefetch(&table->index[match_place(table, tuple, id)], 1);
 }
 
 /** Staged queries that are not published yet. */

@@ -6,6 +6,12 @@
 // (query id mod depth), and there stands the sequence of the last query of that tuple and id; 4 bytes, so
 // that a random tuple costs a line of an array that is as small as it can be.
 //
+// The index is RX's, which reads in order what TX published, as late as it can: when a reply comes to a query
+// that is not in the index yet, when the oldest query expires, or when TX wants it. So TX touches no line of
+// the table at random, and the only lines that pass from core to core are the log's, front to back. That the
+// place of a query's id is free TX knows from a mark of 16 bits that the caller keeps with the tuple
+// (match/send.h); only where the mark does not tell it looks into the index.
+//
 // What a query left behind when it ended (answered, refused, lost) is remembered until the log comes round:
 // by that late replies and duplicates are told apart from what nobody asked for.
 //
@@ -77,6 +83,7 @@ struct match_table {
 	uint32_t first_tuple;
 	uint32_t tuple_count;
 	uint32_t depth_shift;
+	uint32_t mark_shift; ///< sequences that marks (match/send.h) do not tell apart, as a power of two
 	ns_t timeout;
 
 	// TX writes, TX reads.
@@ -86,10 +93,14 @@ struct match_table {
 	// TX writes (release), RX reads (acquire).
 	_Atomic uint32_t published __attribute__((aligned(64))); ///< queries below this sequence have left
 
+	// TX writes, and seldom; RX looks at it with every step.
+	_Atomic uint32_t wanted __attribute__((aligned(64))); ///< another number: TX wants all in the index
+
 	// RX writes (release), TX reads (acquire).
 	_Atomic uint32_t head __attribute__((aligned(64))); ///< the oldest query that may still be in flight
-	uint32_t published_seen; ///< RX only: the last `published` that it looked up
-	ns_t none_due;           ///< RX only: before this time nothing expires
+	_Atomic uint32_t indexed; ///< queries below this sequence are in the index; never below `head`
+	uint32_t wanted_seen;     ///< RX only: the last `wanted` that it met
+	ns_t none_due;            ///< RX only: before this time nothing expires
 };
 
 /** What is known of a query when it ends. */
@@ -157,6 +168,9 @@ void match_table_release(struct match_table *table);
 int match_table_remember(struct match_table *table, struct error *error);
 
 // ---- RX side
+
+/** Enter into the index all that TX published. The calls below do so themselves as far as they need it. */
+void match_catch_up(struct match_table *table);
 
 /** The place of a query in the index. */
 static inline uint64_t match_place(const struct match_table *table, uint32_t tuple, uint16_t id)
