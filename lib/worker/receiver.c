@@ -10,8 +10,8 @@
 #include "receiving.h"
 
 // The path of a reply: classify() parses the frame and finds its tuple, while the query's place in the index
-// comes to the cache; look_ahead() has its entry and its tuple's books come; settle() ends the query. Each is
-// a loop over the burst. Whatever a frame turns out to be, it is counted once.
+// comes to the cache; look_ahead() has its entry and its tuple's books come; settle() reads the message and
+// ends the query. Each is a loop over the burst. Whatever a frame turns out to be, it is counted once.
 
 // Arrivals whose entries are on their way into the cache while one is settled.
 #define SETTLE_AHEAD 12
@@ -31,13 +31,28 @@ struct arrival {
 	struct rte_mbuf *mbuf;
 	ns_t arrived;
 	struct packet_view view;
-	struct dns_reply reply;
 	uint32_t tuple;
+	uint16_t id; // the message's
 };
 
-static bool question_matches(const void *queries, uint32_t question, const uint8_t *bytes, size_t length)
+// A reply's message, which is read when its query is known: then one comparison with what was asked does for
+// the walk over the name, too.
+struct message {
+	const struct worker_receiver *receiver;
+	bool is_read;
+	enum dns_reply_status status;
+	struct dns_reply_to reply;
+};
+
+// Whether a message asks what was asked; reads it. One in bad form asks nothing.
+static bool message_asks(const void *context, uint32_t question, const uint8_t *bytes, size_t length)
 {
-	return dns_question_matches((const struct dns_query_set *)queries, question, bytes, length);
+	struct message *message = *(struct message *const *)context;
+
+	message->is_read = true;
+	message->status = dns_reply_parse_to(message->receiver->queries, question, bytes, length,
+	                                     message->receiver->want_nsid, &message->reply);
+	return message->status == DNS_REPLY_OK && message->reply.asks;
 }
 
 static bool checksum_is_bad(const struct worker_receiver *receiver, const struct rte_mbuf *mbuf,
@@ -90,20 +105,22 @@ static bool is_service(const struct worker_receiver *receiver, uint8_t family, c
 	       octets_equal(address, receiver->service.bytes, address_length(family));
 }
 
-// A datagram to a tuple of this receiver's: parse its DNS message. False when that ends it.
-static bool read_message(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
+static void count_malformed(struct worker_receiver *receiver, const struct packet_view *view, ns_t now)
+{
+	receiver_count(receiver, STATS_MALFORMED_DNS);
+	keep(receiver, view, CAPTURE_MALFORMED, now);
+}
+
+// A datagram to a tuple of this receiver's: look at its DNS header. False when that ends it.
+static bool read_header(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
 {
 	const struct packet_view *view = &arrival->view;
 
-	switch (dns_reply_parse(view->payload, view->payload_length, receiver->want_nsid, &arrival->reply)) {
-	case DNS_REPLY_OK:
-		break;
-	default:
-		receiver_count(receiver, STATS_MALFORMED_DNS);
-		keep(receiver, view, CAPTURE_MALFORMED, now);
+	if (!dns_reply_peek(view->payload, view->payload_length, &arrival->id)) {
+		count_malformed(receiver, view, now);
 		return false;
 	}
-	match_prefetch(receiver_link(receiver, arrival->tuple)->table, arrival->tuple, arrival->reply.id);
+	match_prefetch(receiver_link(receiver, arrival->tuple)->table, arrival->tuple, arrival->id);
 	receiver_prefetch_books(receiver, arrival->tuple);
 	return true;
 }
@@ -120,7 +137,7 @@ static enum next classify_datagram(struct worker_receiver *receiver, struct arri
 	if (!receiver_serves(receiver, arrival->tuple)) {
 		return NEXT_DISPATCH;
 	}
-	return read_message(receiver, arrival, now) ? NEXT_SETTLE : NEXT_NOTHING;
+	return read_header(receiver, arrival, now) ? NEXT_SETTLE : NEXT_NOTHING;
 }
 
 // An ICMP error belongs to the receiver of the tuple that it quotes; one that quotes none of ours to whoever
@@ -196,9 +213,8 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 }
 
 static void count_answer(struct worker_receiver *receiver, const struct arrival *arrival,
-                         const struct match_query *query, ns_t now)
+                         const struct dns_reply_to *reply, const struct match_query *query, ns_t now)
 {
-	const struct dns_reply *reply = &arrival->reply;
 	struct stats_receiver *stats = receiver->stats;
 	struct flow_answered *record = &receiver->ledger[arrival->tuple];
 	ns_t rest_end =
@@ -253,20 +269,32 @@ static bool settle_wrong_source(struct worker_receiver *receiver, const struct a
 static bool settle_reply(struct worker_receiver *receiver, const struct arrival *arrival, ns_t now)
 {
 	const struct packet_view *view = &arrival->view;
-	struct match_question question = {question_matches, receiver->queries, arrival->reply.question,
-	                                  arrival->reply.question_length};
+	struct message message, *context = &message;
+	struct match_question question = {message_asks, &context, view->payload, view->payload_length};
 	struct worker_link *link = receiver_link(receiver, arrival->tuple);
 	bool from_service = is_service(receiver, view->family, view->source, view->source_port);
 	struct match_query query;
-	enum match_result result = match_reply(link->table, arrival->tuple, arrival->reply.id, &question,
-	                                       from_service, now, &query);
+	enum match_result result;
 
+	message.receiver = receiver;
+	message.is_read = false;
+	result = match_reply(link->table, arrival->tuple, arrival->id, &question, from_service, now, &query);
+	if (!message.is_read) { // there is no query to compare it with
+		struct dns_reply reply;
+
+		message.status =
+		        dns_reply_parse(view->payload, view->payload_length, receiver->want_nsid, &reply);
+	}
+	if (message.status != DNS_REPLY_OK) {
+		count_malformed(receiver, view, now);
+		return true;
+	}
 	if (!from_service) {
 		return settle_wrong_source(receiver, arrival, result, now);
 	}
 	switch (result) {
 	case MATCH_IS_ANSWER:
-		count_answer(receiver, arrival, &query, now);
+		count_answer(receiver, arrival, &message.reply, &query, now);
 		receiver_completed(link, 1);
 		break;
 	case MATCH_IS_LATE:
@@ -378,8 +406,7 @@ static void retry_early(struct worker_receiver *receiver)
 
 		restore(receiver, &arrival, &receiver->early[i]);
 		if (arrival.view.kind == PACKET_UDP) {
-			dns_reply_parse(arrival.view.payload, arrival.view.payload_length,
-			                receiver->want_nsid, &arrival.reply);
+			dns_reply_peek(arrival.view.payload, arrival.view.payload_length, &arrival.id);
 		}
 		if (settle(receiver, &arrival, receiver->early[i].arrived)) {
 			rte_pktmbuf_free(arrival.mbuf);
@@ -395,7 +422,7 @@ static void look_ahead(const struct worker_receiver *receiver, const struct arri
 {
 	if (arrival->view.kind == PACKET_UDP) {
 		match_prefetch_entry(receiver_link(receiver, arrival->tuple)->table, arrival->tuple,
-		                     arrival->reply.id);
+		                     arrival->id);
 	}
 }
 
@@ -480,7 +507,7 @@ static void handle_handed(struct worker_receiver *receiver, const struct worker_
 			rte_prefetch0(rte_pktmbuf_mtod(frames[i + 4].mbuf, void *));
 		}
 		restore(receiver, arrival, &frames[i]);
-		if (arrival->view.kind != PACKET_UDP || read_message(receiver, arrival, arrival->arrived)) {
+		if (arrival->view.kind != PACKET_UDP || read_header(receiver, arrival, arrival->arrived)) {
 			known++;
 		} else {
 			done[done_count++] = arrival->mbuf;
