@@ -7,6 +7,7 @@
 #include "base/octets.h"
 #include "neighbour.h"
 #include "packet/mbuf.h"
+#include "packet/plain.h"
 #include "receiving.h"
 
 // The path of a reply: classify() parses the frame and finds its tuple, while the query's place in the index
@@ -18,6 +19,8 @@
 
 // Arrivals whose entries are on their way into the cache while one is settled.
 #define SETTLE_AHEAD 12
+
+_Static_assert(WORKER_RECEIVE_BURST <= STATS_ANSWERS, "the answers of a burst are counted at its end");
 
 // A first query has no query before it: it missed none.
 #define FIRST_REST (NS_NEVER / 2)
@@ -275,9 +278,6 @@ EVERY_REPLY void note_answer(struct worker_receiver *receiver, const struct arri
 	if (reply->nsid != NULL) {
 		backend = count_backend(stats, reply, now);
 	}
-	if (receiver->answers.count == STATS_ANSWERS) {
-		count_answers(receiver);
-	}
 	stats_answers_put(&receiver->answers, receiver_cohort(receiver, arrival->tuple), query->age_class,
 	                  query->sent_at, now - query->sent_at);
 	arrival->link->answered++;
@@ -416,8 +416,8 @@ __attribute__((noinline)) static enum next classify_other(struct worker_receiver
 // First pass.
 EVERY_REPLY enum next classify(struct worker_receiver *receiver, struct arrival *arrival)
 {
-	enum packet_kind kind = packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *),
-	                                     rte_pktmbuf_data_len(arrival->mbuf), &arrival->view);
+	enum packet_kind kind = packet_parse_inline(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *),
+	                                            rte_pktmbuf_data_len(arrival->mbuf), &arrival->view);
 
 	if (kind != PACKET_UDP) {
 		return classify_other(receiver, arrival);
@@ -469,6 +469,9 @@ static void retry_early(struct worker_receiver *receiver)
 	for (unsigned i = 0; i < receiver->early_count; i++) {
 		struct arrival arrival;
 
+		if (receiver->answers.count == STATS_ANSWERS) {
+			count_answers(receiver);
+		}
 		restore(receiver, &arrival, &receiver->early[i]);
 		if (arrival.view.kind == PACKET_UDP) {
 			arrival.link = receiver_link(receiver, arrival.tuple);
