@@ -360,7 +360,8 @@ __attribute__((noinline)) static bool settle_unusual(struct worker_receiver *rec
 		receiver_count(receiver, STATS_UNEXPECTED);
 		keep(receiver, view, CAPTURE_UNEXPECTED, now);
 		break;
-	default:
+	case MATCH_IS_ANSWER: // the usual
+	case MATCH_IS_EARLY:
 		return false;
 	}
 	return true;
