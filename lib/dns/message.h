@@ -3,6 +3,7 @@
 // answers.
 
 #include "base/cursor.h"
+#include "base/octets.h"
 #include "dns/query.h"
 
 /** What one line of a query file adds to the options of the set. */
@@ -49,6 +50,34 @@ static inline uint16_t dns_question_measure(const uint8_t *at, size_t left)
 		length += label;
 	}
 	return 0;
+}
+
+/** dns_question_echoed() for a generated set. */
+uint16_t dns_question_echoed_generated(const struct dns_query_set *set, uint32_t question, const uint8_t *at,
+                                       size_t left);
+
+/**
+ * The octets of `question` when they stand `at` as they were asked, with `left` octets to the end of the
+ * message; 0 when they don't, which may be the same question in other letters: ask dns_question_matches().
+ * Most servers copy the question, so this is nearly always all that is to be known of it: what was asked is
+ * in good form, and its name need not be walked.
+ */
+static inline uint16_t dns_question_echoed(const struct dns_query_set *set, uint32_t question,
+                                           const uint8_t *at, size_t left)
+{
+	const struct dns_query *asked;
+
+	if (set->generated != DNS_GENERATED_NONE) {
+		return dns_question_echoed_generated(set, question, at, left);
+	}
+	if (question >= set->count) {
+		return 0;
+	}
+	asked = &set->queries[question];
+	return left >= asked->question_length &&
+	                       octets_equal(asked->wire + DNS_HEADER_SIZE, at, asked->question_length)
+	               ? asked->question_length
+	               : 0;
 }
 
 /** Step over a question. Returns its octets, or 0 as above, and then the cursor stays. */

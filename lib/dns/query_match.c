@@ -1,6 +1,7 @@
 #include "base/octets.h"
 #include "dns/label.h"
 #include "dns/query.h"
+#include "message.h"
 
 #include <string.h>
 
@@ -51,4 +52,23 @@ bool dns_question_matches(const struct dns_query_set *set, uint32_t question, co
 	       (octets_equal(label, reply_question + label_at, set->label_length) ||
 	        names_equal(label, reply_question + label_at, set->label_length)) &&
 	       questions_equal(asked + label_end, reply_question + label_end, length - label_end);
+}
+
+uint16_t dns_question_echoed_generated(const struct dns_query_set *set, uint32_t question, const uint8_t *at,
+                                       size_t left)
+{
+	const uint8_t *asked = set->queries[0].wire + DNS_HEADER_SIZE;
+	uint16_t length = set->queries[0].question_length;
+	size_t label_at = set->label_offset - (size_t)DNS_HEADER_SIZE;
+	size_t label_end = label_at + set->label_length;
+	uint8_t label[DNS_LABEL_LENGTH_MAX];
+
+	if (left < length) {
+		return 0;
+	}
+	dns_label_write(set, question, label);
+	return octets_equal(asked, at, label_at) && octets_equal(label, at + label_at, set->label_length) &&
+	                       octets_equal(asked + label_end, at + label_end, length - label_end)
+	               ? length
+	               : 0;
 }

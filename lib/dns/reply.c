@@ -35,11 +35,9 @@ static bool find_nsid(const uint8_t *data, uint16_t length, struct dns_reply *ou
 
 // The usual end of a message: an OPT record as its only record, with the octets that are left. False leaves
 // it to the walk, which finds out what else it is.
-static bool take_lone_opt(struct cursor *cursor, bool want_nsid, struct dns_reply *out, bool *whole)
+static inline bool take_lone_opt(const uint8_t *at, size_t left, bool want_nsid, struct dns_reply *out,
+                                 bool *whole)
 {
-	const uint8_t *at = cursor->data + cursor->position;
-	size_t left = cursor_left(cursor);
-
 	if (out->answers != 0 || out->authority != 0 || out->additional != 1 || left < DNS_OPT_SIZE ||
 	    at[0] != 0 || word_at(at + 1) != DNS_TYPE_OPT || left < DNS_OPT_SIZE + (size_t)word_at(at + 9)) {
 		return false;
@@ -133,11 +131,8 @@ static bool walk_record(struct cursor *cursor, bool additional, bool want_nsid, 
 static bool walk_records(struct cursor *cursor, bool want_nsid, struct dns_reply *out)
 {
 	uint32_t others = (uint32_t)out->answers + out->authority;
-	bool seen_opt = false, whole;
+	bool seen_opt = false;
 
-	if (take_lone_opt(cursor, want_nsid, out, &whole)) {
-		return whole;
-	}
 	for (uint32_t i = 0; i < others + out->additional; i++) {
 		if (!walk_record(cursor, i >= others, want_nsid, &seen_opt, out)) {
 			// RFC 2181 9 wants whole records before TC, but not every server reads it: what came
@@ -148,25 +143,48 @@ static bool walk_records(struct cursor *cursor, bool want_nsid, struct dns_reply
 	return true;
 }
 
-enum dns_reply_status dns_reply_parse(const uint8_t *message, size_t length, bool want_nsid,
-                                      struct dns_reply *out)
+// What follows the question, where it is of interest.
+static inline bool parse_records(const uint8_t *message, size_t length, size_t position, bool want_nsid,
+                                 struct dns_reply *out)
 {
-	struct cursor cursor = {.data = message, .size = length, .position = DNS_HEADER_SIZE};
-	uint16_t questions;
+	struct cursor cursor;
+	bool whole;
 
-	*out = (struct dns_reply){0};
-	if (length < DNS_HEADER_SIZE) {
-		return DNS_REPLY_SHORT;
+	if (take_lone_opt(message + position, length - position, want_nsid, out, &whole)) {
+		return whole;
 	}
+	cursor = cursor_reader(message, length);
+	cursor.position = position;
+	return walk_records(&cursor, want_nsid, out);
+}
+
+static inline void read_header(const uint8_t *message, struct dns_reply *out)
+{
+	uint16_t flags = word_at(message + 2);
+
+	// Field by field: to clear all first and fill in then costs as much again.
 	out->id = word_at(message);
-	out->flags = word_at(message + 2);
-	questions = word_at(message + 4);
+	out->flags = flags;
+	out->response = (flags & DNS_FLAG_RESPONSE) != 0;
+	out->truncated = (flags & DNS_FLAG_TRUNCATED) != 0;
+	out->rcode = flags & DNS_MASK_RCODE;
+	out->question = NULL;
+	out->question_length = 0;
+	out->nsid = NULL;
+	out->nsid_length = 0;
 	out->answers = word_at(message + 6);
 	out->authority = word_at(message + 8);
 	out->additional = word_at(message + 10);
-	out->response = (out->flags & DNS_FLAG_RESPONSE) != 0;
-	out->truncated = (out->flags & DNS_FLAG_TRUNCATED) != 0;
-	out->rcode = out->flags & DNS_MASK_RCODE;
+}
+
+// `echoed`: the octets of the question, if it is known to be in good form.
+static inline enum dns_reply_status parse(const uint8_t *message, size_t length, bool want_nsid,
+                                          uint16_t echoed, struct dns_reply *out)
+{
+	uint16_t questions = word_at(message + 4);
+	size_t position = DNS_HEADER_SIZE;
+
+	read_header(message, out);
 	if (!out->response) {
 		return DNS_REPLY_NOT_A_RESPONSE;
 	}
@@ -174,17 +192,97 @@ enum dns_reply_status dns_reply_parse(const uint8_t *message, size_t length, boo
 		return DNS_REPLY_MALFORMED;
 	}
 	if (questions == 1) {
-		out->question_length =
-		        dns_question_measure(message + DNS_HEADER_SIZE, length - DNS_HEADER_SIZE);
+		out->question_length = echoed != 0 ? echoed
+		                                   : dns_question_measure(message + DNS_HEADER_SIZE,
+		                                                          length - DNS_HEADER_SIZE);
 		if (out->question_length == 0) {
 			return DNS_REPLY_MALFORMED;
 		}
 		out->question = message + DNS_HEADER_SIZE;
-		cursor.position += out->question_length;
+		position += out->question_length;
 	}
 	if (out->additional > 0 && (want_nsid || out->answers == 0) &&
-	    !walk_records(&cursor, want_nsid, out)) {
+	    !parse_records(message, length, position, want_nsid, out)) {
 		return DNS_REPLY_MALFORMED;
 	}
 	return DNS_REPLY_OK;
+}
+
+enum dns_reply_status dns_reply_parse(const uint8_t *message, size_t length, bool want_nsid,
+                                      struct dns_reply *out)
+{
+	if (length < DNS_HEADER_SIZE) {
+		*out = (struct dns_reply){0};
+		return DNS_REPLY_SHORT;
+	}
+	return parse(message, length, want_nsid, 0, out);
+}
+
+// The usual reply: it repeats the question, and of its records none matters, or the OPT record that it has
+// alone. False leaves it to the long way, which finds out what else it is.
+static inline bool parse_usual(const struct dns_query *asked, const uint8_t *message, size_t length,
+                               struct dns_reply_to *out)
+{
+	size_t position = DNS_HEADER_SIZE + (size_t)asked->question_length;
+	uint16_t flags, upper = 0;
+	const uint8_t *opt;
+
+	if (length < position || (message[2] & DNS_FLAG_RESPONSE >> 8) == 0 || word_at(message + 4) != 1 ||
+	    !octets_equal(asked->wire + DNS_HEADER_SIZE, message + DNS_HEADER_SIZE, asked->question_length)) {
+		return false;
+	}
+	if (word_at(message + 10) != 0 && word_at(message + 6) == 0) {
+		opt = message + position;
+		if (word_at(message + 8) != 0 || word_at(message + 10) != 1 ||
+		    length - position < DNS_OPT_SIZE || opt[0] != 0 || word_at(opt + 1) != DNS_TYPE_OPT ||
+		    length - position < DNS_OPT_SIZE + (size_t)word_at(opt + 9)) {
+			return false;
+		}
+		upper = opt[5];
+	}
+	flags = word_at(message + 2);
+	out->asks = true;
+	out->truncated = (flags & DNS_FLAG_TRUNCATED) != 0;
+	out->rcode = (uint16_t)(upper << 4 | (flags & DNS_MASK_RCODE));
+	out->nsid = NULL;
+	out->nsid_length = 0;
+	return true;
+}
+
+// Not inlined, so that the usual reply need not keep what only this one needs.
+__attribute__((noinline)) static enum dns_reply_status parse_unusual(const struct dns_query_set *set,
+                                                                     uint32_t question,
+                                                                     const uint8_t *message, size_t length,
+                                                                     bool want_nsid, struct dns_reply_to *out)
+{
+	enum dns_reply_status status;
+	struct dns_reply reply;
+	uint16_t echoed;
+
+	if (length < DNS_HEADER_SIZE) {
+		return DNS_REPLY_SHORT;
+	}
+	echoed = dns_question_echoed(set, question, message + DNS_HEADER_SIZE, length - DNS_HEADER_SIZE);
+	status = parse(message, length, want_nsid, echoed, &reply);
+	if (status == DNS_REPLY_OK) {
+		out->asks = reply.question != NULL &&
+		            (echoed != 0 ||
+		             dns_question_matches(set, question, reply.question, reply.question_length));
+		out->truncated = reply.truncated;
+		out->rcode = reply.rcode;
+		out->nsid = reply.nsid;
+		out->nsid_length = reply.nsid_length;
+	}
+	return status;
+}
+
+enum dns_reply_status dns_reply_parse_to(const struct dns_query_set *set, uint32_t question,
+                                         const uint8_t *message, size_t length, bool want_nsid,
+                                         struct dns_reply_to *out)
+{
+	if (!want_nsid && set->generated == DNS_GENERATED_NONE && question < set->count &&
+	    parse_usual(&set->queries[question], message, length, out)) {
+		return DNS_REPLY_OK;
+	}
+	return parse_unusual(set, question, message, length, want_nsid, out);
 }

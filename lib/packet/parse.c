@@ -1,5 +1,6 @@
 #include "packet/parse.h"
 
+#include "packet/plain.h"
 #include "parse_internal.h"
 #include "wire.h"
 
@@ -215,47 +216,7 @@ static enum packet_kind parse_arp(const uint8_t *at, size_t length, struct packe
 	return operation == 1 ? PACKET_ARP_REQUEST : PACKET_ARP_REPLY;
 }
 
-// Nearly every frame on a line-rate port: untagged IPv4 without options, a whole UDP datagram. The same view
-// as the long way gives, by one look at each field; false leaves it to the long way, which finds out what
-// else it is.
-static bool parse_plain_udp(const uint8_t *frame, size_t length, struct packet_view *out)
-{
-	const uint8_t *ip = frame + ETHERNET_LENGTH, *udp = ip + IPV4_LENGTH;
-	uint16_t total, datagram;
-
-	if (length < ETHERNET_LENGTH + IPV4_LENGTH + UDP_LENGTH ||
-	    packet_read16(frame + 12) != ETHERTYPE_IPV4 || ip[0] != 0x45 || ip[9] != PROTOCOL_UDP ||
-	    (packet_read16(ip + 6) & (IPV4_MORE | IPV4_OFFSET)) != 0) {
-		return false;
-	}
-	total = packet_read16(ip + 2);
-	datagram = packet_read16(udp + 4);
-	if (total > length - ETHERNET_LENGTH || datagram < UDP_LENGTH || datagram + IPV4_LENGTH > total) {
-		return false;
-	}
-	// Field by field: the union belongs to other kinds, and to clear it would cost as much as all the
-	// rest.
-	out->kind = PACKET_UDP;
-	out->reason = PACKET_WELL_FORMED;
-	out->family = ADDRESS_IPV4;
-	out->protocol = PROTOCOL_UDP;
-	out->hop_limit = ip[8];
-	out->vlan = PACKET_VLAN_NONE;
-	out->source_port = packet_read16(udp);
-	out->destination_port = packet_read16(udp + 2);
-	out->payload_length = (uint16_t)(datagram - UDP_LENGTH);
-	out->network_length = IPV4_LENGTH;
-	out->transport_length = datagram;
-	out->frame = frame;
-	out->network = ip;
-	out->source = ip + 12;
-	out->destination = ip + 16;
-	out->transport = udp;
-	out->payload = udp + UDP_LENGTH;
-	return true;
-}
-
-static enum packet_kind parse_any(const uint8_t *frame, size_t length, struct packet_view *out)
+enum packet_kind packet_parse_any(const uint8_t *frame, size_t length, struct packet_view *out)
 {
 	size_t at = ETHERNET_LENGTH;
 	uint16_t type;
@@ -285,7 +246,7 @@ static enum packet_kind parse_any(const uint8_t *frame, size_t length, struct pa
 
 enum packet_kind packet_parse(const uint8_t *frame, size_t length, struct packet_view *out)
 {
-	return parse_plain_udp(frame, length, out) ? PACKET_UDP : parse_any(frame, length, out);
+	return packet_parse_inline(frame, length, out);
 }
 
 struct address packet_address(const struct packet_view *view, const uint8_t *bytes)

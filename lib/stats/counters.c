@@ -258,17 +258,57 @@ static inline void count_slow(const struct stats_shape *shape, uint64_t *by_age,
 	}
 }
 
+// Answers `first` to `end` - 1, all of one cohort.
+static void count_row(struct stats_receiver *receiver, const struct stats_answers *answers, unsigned first,
+                      unsigned end)
+{
+	const struct stats_shape *shape = receiver->shape;
+	unsigned cohort = answers->cohort[first];
+	struct stats_cell *ages = receiver->by_age[cohort];
+	struct stats_cell *by_interval = cell_of_interval(receiver, cohort, answers->sent_at[first]);
+	ns_t start = receiver->interval_start, interval = shape->interval;
+	ns_t quick = shape->timeout[shape->timeouts - 1];
+
+	// The histogram goes before the cells, whose stores release it.
+	stats_histogram_add_all(&receiver->latency[cohort], &answers->latency[first], end - first);
+	for (unsigned i = first; i < end; i++) {
+		struct stats_cell *by_age = &ages[answers->age_class[i]];
+
+		if (answers->sent_at[i] - start >= interval) {
+			by_interval = cell_of_interval(receiver, cohort, answers->sent_at[i]);
+			start = receiver->interval_start;
+		}
+		if (answers->latency[i] > quick) {
+			count_slow(shape, by_age->slow, by_interval->slow, answers->latency[i]);
+		}
+		stats_add_release(&by_age->answered, 1);
+		stats_add_release(&by_interval->answered, 1);
+	}
+}
+
+void stats_count_answers(struct stats_receiver *receiver, struct stats_answers *answers)
+{
+	for (unsigned first = 0, end; first < answers->count; first = end) {
+		end = answers->count;
+		if (receiver->shape->cohorts > 1) {
+			end = first + 1;
+			while (end < answers->count && answers->cohort[end] == answers->cohort[first]) {
+				end++;
+			}
+		}
+		count_row(receiver, answers, first, end);
+	}
+	answers->count = 0;
+}
+
 void stats_count_answered(struct stats_receiver *receiver, unsigned cohort, unsigned age_class, ns_t sent_at,
                           ns_t latency)
 {
-	struct stats_cell *by_age = &receiver->by_age[cohort][age_class];
-	struct stats_cell *by_interval = cell_of_interval(receiver, cohort, sent_at);
+	struct stats_answers answer;
 
-	latency = latency_from(latency);
-	count_slow(receiver->shape, by_age->slow, by_interval->slow, latency);
-	stats_histogram_add(&receiver->latency[cohort], latency);
-	stats_add_release(&by_age->answered, 1);
-	stats_add_release(&by_interval->answered, 1);
+	answer.count = 0;
+	stats_answers_put(&answer, cohort, age_class, sent_at, latency);
+	stats_count_answers(receiver, &answer);
 }
 
 void stats_count_refused(struct stats_receiver *receiver, unsigned cohort, unsigned age_class, ns_t sent_at,
@@ -292,9 +332,4 @@ void stats_count_late(struct stats_receiver *receiver, unsigned cohort, unsigned
 {
 	stats_add(&receiver->by_age[cohort][age_class].late, 1);
 	stats_add(&cell_of_interval(receiver, cohort, sent_at)->late, 1);
-}
-
-void stats_count_rcode(struct stats_receiver *receiver, unsigned rcode)
-{
-	stats_add(&receiver->rcodes[rcode < STATS_RCODES ? rcode : STATS_RCODES], 1);
 }

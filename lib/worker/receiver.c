@@ -7,14 +7,20 @@
 #include "base/octets.h"
 #include "neighbour.h"
 #include "packet/mbuf.h"
+#include "packet/plain.h"
 #include "receiving.h"
 
 // The path of a reply: classify() parses the frame and finds its tuple, while the query's place in the index
-// comes to the cache; look_ahead() has its entry and its tuple's books come; settle() ends the query. Each is
-// a loop over the burst. Whatever a frame turns out to be, it is counted once.
+// comes to the cache; look_ahead() has its entry and its tuple's books come; settle() reads the message and
+// ends the query. Each is a loop over the burst. Whatever a frame turns out to be, it is counted once.
+
+// What every reply passes, in a loop over the burst: calls would cost a tenth of it all.
+#define EVERY_REPLY __attribute__((always_inline)) static inline
 
 // Arrivals whose entries are on their way into the cache while one is settled.
 #define SETTLE_AHEAD 12
+
+_Static_assert(WORKER_RECEIVE_BURST <= STATS_ANSWERS, "the answers of a burst are counted at its end");
 
 // A first query has no query before it: it missed none.
 #define FIRST_REST (NS_NEVER / 2)
@@ -31,17 +37,33 @@ struct arrival {
 	struct rte_mbuf *mbuf;
 	ns_t arrived;
 	struct packet_view view;
-	struct dns_reply reply;
+	struct worker_link *link; // of its tuple, when it is a reply
 	uint32_t tuple;
+	uint16_t id; // the message's
 };
 
-static bool question_matches(const void *queries, uint32_t question, const uint8_t *bytes, size_t length)
+// A reply's message, which is read when its query is known: then one comparison with what was asked does for
+// the walk over the name, too.
+struct message {
+	const struct worker_receiver *receiver;
+	bool is_read;
+	enum dns_reply_status status;
+	struct dns_reply_to reply;
+};
+
+// Whether a message asks what was asked; reads it. One in bad form asks nothing.
+static bool message_asks(const void *context, uint32_t question, const uint8_t *bytes, size_t length)
 {
-	return dns_question_matches((const struct dns_query_set *)queries, question, bytes, length);
+	struct message *message = *(struct message *const *)context;
+
+	message->is_read = true;
+	message->status = dns_reply_parse_to(message->receiver->queries, question, bytes, length,
+	                                     message->receiver->want_nsid, &message->reply);
+	return message->status == DNS_REPLY_OK && message->reply.asks;
 }
 
-static bool checksum_is_bad(const struct worker_receiver *receiver, const struct rte_mbuf *mbuf,
-                            const struct packet_view *view)
+EVERY_REPLY bool checksum_is_bad(const struct worker_receiver *receiver, const struct rte_mbuf *mbuf,
+                                 const struct packet_view *view)
 {
 	enum packet_checksum checksum;
 
@@ -61,6 +83,21 @@ static bool checksum_is_bad(const struct worker_receiver *receiver, const struct
 	       (checksum == PACKET_CHECKSUM_PARTIAL && receiver->verify != WORKER_VERIFY_PARTIAL);
 }
 
+// Whether to look at a frame at all; if not, it is counted.
+EVERY_REPLY bool is_welcome(struct worker_receiver *receiver, const struct arrival *arrival)
+{
+	if (memcmp(arrival->view.frame + 6, receiver->mac, sizeof(receiver->mac)) == 0) {
+		// A packet socket also sees what the kernel sends from this interface.
+		receiver_count(receiver, STATS_OTHER);
+		return false;
+	}
+	if (checksum_is_bad(receiver, arrival->mbuf, &arrival->view)) {
+		receiver_count(receiver, STATS_BAD_CHECKSUM);
+		return false;
+	}
+	return true;
+}
+
 // An unusual frame goes to the capture, if there is one; its Ethernet padding does not.
 static void keep(struct worker_receiver *receiver, const struct packet_view *view, enum capture_reason reason,
                  ns_t now)
@@ -71,8 +108,8 @@ static void keep(struct worker_receiver *receiver, const struct packet_view *vie
 	}
 }
 
-static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
-                       uint16_t port)
+static inline uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
+                              uint16_t port)
 {
 	uint32_t ipv4;
 
@@ -83,32 +120,38 @@ static uint32_t lookup(const struct worker_receiver *receiver, uint8_t family, c
 	return flow_space_lookup4(receiver->space, ipv4, port);
 }
 
-static bool is_service(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
-                       uint16_t port)
+EVERY_REPLY bool is_service(const struct worker_receiver *receiver, uint8_t family, const uint8_t *address,
+                            uint16_t port)
 {
-	return family == receiver->service.family && port == receiver->service_port &&
-	       octets_equal(address, receiver->service.bytes, address_length(family));
+	if (family != receiver->service.family || port != receiver->service_port) {
+		return false;
+	}
+	return family == ADDRESS_IPV4 ? memcmp(address, receiver->service.bytes, 4) == 0
+	                              : octets_equal(address, receiver->service.bytes, 16);
 }
 
-// A datagram to a tuple of this receiver's: parse its DNS message. False when that ends it.
-static bool read_message(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
+static void count_malformed(struct worker_receiver *receiver, const struct packet_view *view, ns_t now)
+{
+	receiver_count(receiver, STATS_MALFORMED_DNS);
+	keep(receiver, view, CAPTURE_MALFORMED, now);
+}
+
+// A datagram to a tuple of this receiver's: look at its DNS header. False when that ends it.
+EVERY_REPLY bool read_header(struct worker_receiver *receiver, struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 
-	switch (dns_reply_parse(view->payload, view->payload_length, receiver->want_nsid, &arrival->reply)) {
-	case DNS_REPLY_OK:
-		break;
-	default:
-		receiver_count(receiver, STATS_MALFORMED_DNS);
-		keep(receiver, view, CAPTURE_MALFORMED, now);
+	if (!dns_reply_peek(view->payload, view->payload_length, &arrival->id)) {
+		count_malformed(receiver, view, arrival->arrived);
 		return false;
 	}
-	match_prefetch(receiver_link(receiver, arrival->tuple)->table, arrival->tuple, arrival->reply.id);
+	arrival->link = receiver_link(receiver, arrival->tuple);
+	match_prefetch(arrival->link->table, arrival->tuple, arrival->id);
 	receiver_prefetch_books(receiver, arrival->tuple);
 	return true;
 }
 
-static enum next classify_datagram(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
+EVERY_REPLY enum next classify_datagram(struct worker_receiver *receiver, struct arrival *arrival)
 {
 	const struct packet_view *view = &arrival->view;
 
@@ -120,7 +163,7 @@ static enum next classify_datagram(struct worker_receiver *receiver, struct arri
 	if (!receiver_serves(receiver, arrival->tuple)) {
 		return NEXT_DISPATCH;
 	}
-	return read_message(receiver, arrival, now) ? NEXT_SETTLE : NEXT_NOTHING;
+	return read_header(receiver, arrival) ? NEXT_SETTLE : NEXT_NOTHING;
 }
 
 // An ICMP error belongs to the receiver of the tuple that it quotes; one that quotes none of ours to whoever
@@ -195,29 +238,56 @@ static bool settle_refusal(struct worker_receiver *receiver, const struct packet
 	}
 }
 
-static void count_answer(struct worker_receiver *receiver, const struct arrival *arrival,
-                         const struct match_query *query, ns_t now)
+// Count the answers of a burst. Only then their queries have ended for those who look on.
+static void count_answers(struct worker_receiver *receiver)
 {
-	const struct dns_reply *reply = &arrival->reply;
+	if (receiver->answers.count == 0) {
+		return;
+	}
+	stats_count_answers(receiver->stats, &receiver->answers);
+	for (unsigned i = 0; i < receiver->link_count; i++) {
+		struct worker_link *link = &receiver->links[i];
+
+		if (link->answered > 0) {
+			receiver_completed(link, link->answered);
+			link->answered = 0;
+		}
+	}
+}
+
+// The backend that an answer names.
+__attribute__((noinline)) static uint16_t count_backend(struct stats_receiver *stats,
+                                                        const struct dns_reply_to *reply, ns_t now)
+{
+	uint16_t backend = stats_backend_find(stats, reply->nsid, reply->nsid_length, false, now);
+
+	stats->backends[backend].answered++;
+	return backend == STATS_BACKEND_NONE ? FLOW_BACKEND_NONE : backend;
+}
+
+EVERY_REPLY void note_answer(struct worker_receiver *receiver, const struct arrival *arrival,
+                             const struct dns_reply_to *reply, const struct match_query *query)
+{
 	struct stats_receiver *stats = receiver->stats;
 	struct flow_answered *record = &receiver->ledger[arrival->tuple];
+	ns_t now = arrival->arrived;
 	ns_t rest_end =
 	        query->age_class == STATS_AGE_FIRST ? FIRST_REST : stats_age_low(query->age_class + 1u);
-	uint16_t backend = 0;
+	uint16_t backend = FLOW_BACKEND_NONE;
 
 	if (reply->nsid != NULL) {
-		backend = stats_backend_find(stats, reply->nsid, reply->nsid_length, false, now);
-		stats->backends[backend].answered++;
+		backend = count_backend(stats, reply, now);
 	}
-	stats_count_answered(stats, receiver_cohort(receiver, arrival->tuple), query->age_class,
-	                     query->sent_at, now - query->sent_at);
+	stats_answers_put(&receiver->answers, receiver_cohort(receiver, arrival->tuple), query->age_class,
+	                  query->sent_at, now - query->sent_at);
+	arrival->link->answered++;
 	stats_count_rcode(stats, reply->rcode);
 	stats->counters[STATS_REPLY_BYTES] += arrival->view.payload_length;
 	stats->counters[STATS_TRUNCATED] += reply->truncated;
 	if (flow_answered_missed(record, query->sent_at, rest_end)) {
 		flow_spells_healed(receiver->spells, record, arrival->tuple, query->sent_at, rest_end);
 	}
-	flow_answered_answer(record, now, backend == 0 ? FLOW_BACKEND_NONE : backend);
+	flow_answered_answer(record, now, backend);
 }
 
 // A reply from another address than the service's: a client's connected socket would not see it, so its query
@@ -249,29 +319,31 @@ static bool settle_wrong_source(struct worker_receiver *receiver, const struct a
 	return true;
 }
 
-// A reply to one of our tuples. Returns false when its query is still being sent: try again later.
-static bool settle_reply(struct worker_receiver *receiver, const struct arrival *arrival, ns_t now)
+// A reply that ends no query in time. Returns false when its query is still being sent: try again later.
+__attribute__((noinline)) static bool settle_unusual(struct worker_receiver *receiver,
+                                                     const struct arrival *arrival, struct message *message,
+                                                     const struct match_query *query,
+                                                     enum match_result result, bool from_service)
 {
 	const struct packet_view *view = &arrival->view;
-	struct match_question question = {question_matches, receiver->queries, arrival->reply.question,
-	                                  arrival->reply.question_length};
-	struct worker_link *link = receiver_link(receiver, arrival->tuple);
-	bool from_service = is_service(receiver, view->family, view->source, view->source_port);
-	struct match_query query;
-	enum match_result result = match_reply(link->table, arrival->tuple, arrival->reply.id, &question,
-	                                       from_service, now, &query);
+	ns_t now = arrival->arrived;
+	struct dns_reply reply;
 
+	if (!message->is_read) { // there is no query to compare it with
+		message->status =
+		        dns_reply_parse(view->payload, view->payload_length, receiver->want_nsid, &reply);
+	}
+	if (message->status != DNS_REPLY_OK) {
+		count_malformed(receiver, view, now);
+		return true;
+	}
 	if (!from_service) {
 		return settle_wrong_source(receiver, arrival, result, now);
 	}
 	switch (result) {
-	case MATCH_IS_ANSWER:
-		count_answer(receiver, arrival, &query, now);
-		receiver_completed(link, 1);
-		break;
 	case MATCH_IS_LATE:
-		stats_count_late(receiver->stats, receiver_cohort(receiver, arrival->tuple), query.age_class,
-		                 query.sent_at);
+		stats_count_late(receiver->stats, receiver_cohort(receiver, arrival->tuple), query->age_class,
+		                 query->sent_at);
 		receiver->ledger[arrival->tuple].late++;
 		keep(receiver, view, CAPTURE_LATE, now);
 		break;
@@ -288,20 +360,38 @@ static bool settle_reply(struct worker_receiver *receiver, const struct arrival 
 		receiver_count(receiver, STATS_UNEXPECTED);
 		keep(receiver, view, CAPTURE_UNEXPECTED, now);
 		break;
+	case MATCH_IS_ANSWER: // the usual
 	case MATCH_IS_EARLY:
 		return false;
 	}
 	return true;
 }
 
-// First pass.
-static enum next classify(struct worker_receiver *receiver, struct arrival *arrival, ns_t now)
+// A reply to one of our tuples. Returns false when its query is still being sent: try again later.
+EVERY_REPLY bool settle_reply(struct worker_receiver *receiver, const struct arrival *arrival,
+                              struct message *message)
 {
-	struct packet_view *view = &arrival->view;
-	enum packet_kind kind = packet_parse(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *),
-	                                     rte_pktmbuf_data_len(arrival->mbuf), view);
+	const struct packet_view *view = &arrival->view;
+	struct match_question question = {message_asks, &message, view->payload, view->payload_length};
+	bool from_service = is_service(receiver, view->family, view->source, view->source_port);
+	struct match_query query;
+	enum match_result result;
 
-	switch (kind) {
+	message->is_read = false;
+	result = match_reply(arrival->link->table, arrival->tuple, arrival->id, &question, from_service,
+	                     arrival->arrived, &query);
+	if (result != MATCH_IS_ANSWER || !from_service) {
+		return settle_unusual(receiver, arrival, message, &query, result, from_service);
+	}
+	note_answer(receiver, arrival, &message->reply, &query);
+	return true;
+}
+
+// A frame that carries no datagram.
+__attribute__((noinline)) static enum next classify_other(struct worker_receiver *receiver,
+                                                          struct arrival *arrival)
+{
+	switch (arrival->view.kind) {
 	case PACKET_MALFORMED:
 		receiver_count(receiver, STATS_MALFORMED_FRAME);
 		return NEXT_NOTHING;
@@ -314,30 +404,33 @@ static enum next classify(struct worker_receiver *receiver, struct arrival *arri
 	default:
 		break;
 	}
-	if (memcmp(view->frame + 6, receiver->mac, sizeof(receiver->mac)) == 0) {
-		receiver_count(
-		        receiver,
-		        STATS_OTHER); // a packet socket also sees what the kernel sends from this interface
+	if (!is_welcome(receiver, arrival)) {
 		return NEXT_NOTHING;
 	}
-	if (checksum_is_bad(receiver, arrival->mbuf, view)) {
-		receiver_count(receiver, STATS_BAD_CHECKSUM);
-		return NEXT_NOTHING;
-	}
-	if (kind == PACKET_UDP) {
-		return classify_datagram(receiver, arrival, now);
-	}
-	if (kind == PACKET_ICMP_UNREACHABLE) {
+	if (arrival->view.kind == PACKET_ICMP_UNREACHABLE) {
 		return classify_error(receiver, arrival);
 	}
-	worker_neighbour_answer(receiver, view);
+	worker_neighbour_answer(receiver, &arrival->view);
 	return NEXT_NOTHING;
 }
 
-static bool settle(struct worker_receiver *receiver, const struct arrival *arrival, ns_t now)
+// First pass.
+EVERY_REPLY enum next classify(struct worker_receiver *receiver, struct arrival *arrival)
 {
-	return arrival->view.kind == PACKET_UDP ? settle_reply(receiver, arrival, now)
-	                                        : settle_refusal(receiver, &arrival->view, now);
+	enum packet_kind kind = packet_parse_inline(rte_pktmbuf_mtod(arrival->mbuf, const uint8_t *),
+	                                            rte_pktmbuf_data_len(arrival->mbuf), &arrival->view);
+
+	if (kind != PACKET_UDP) {
+		return classify_other(receiver, arrival);
+	}
+	return is_welcome(receiver, arrival) ? classify_datagram(receiver, arrival) : NEXT_NOTHING;
+}
+
+EVERY_REPLY bool settle(struct worker_receiver *receiver, const struct arrival *arrival,
+                        struct message *message)
+{
+	return arrival->view.kind == PACKET_UDP ? settle_reply(receiver, arrival, message)
+	                                        : settle_refusal(receiver, &arrival->view, arrival->arrived);
 }
 
 static void put_aside(struct worker_receiver *receiver, struct rte_mbuf *mbuf, ns_t now)
@@ -371,31 +464,35 @@ static void restore(const struct worker_receiver *receiver, struct arrival *arri
 // published since.
 static void retry_early(struct worker_receiver *receiver)
 {
+	struct message message = {.receiver = receiver};
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < receiver->early_count; i++) {
 		struct arrival arrival;
 
+		if (receiver->answers.count == STATS_ANSWERS) {
+			count_answers(receiver);
+		}
 		restore(receiver, &arrival, &receiver->early[i]);
 		if (arrival.view.kind == PACKET_UDP) {
-			dns_reply_parse(arrival.view.payload, arrival.view.payload_length,
-			                receiver->want_nsid, &arrival.reply);
+			arrival.link = receiver_link(receiver, arrival.tuple);
+			dns_reply_peek(arrival.view.payload, arrival.view.payload_length, &arrival.id);
 		}
-		if (settle(receiver, &arrival, receiver->early[i].arrived)) {
+		if (settle(receiver, &arrival, &message)) {
 			rte_pktmbuf_free(arrival.mbuf);
 		} else {
 			receiver->early[kept++] = receiver->early[i];
 		}
 	}
 	receiver->early_count = kept;
+	count_answers(receiver);
 }
 
 // Second pass: the place in the index has come, and says where the query's entry is.
-static void look_ahead(const struct worker_receiver *receiver, const struct arrival *arrival)
+EVERY_REPLY void look_ahead(const struct arrival *arrival)
 {
 	if (arrival->view.kind == PACKET_UDP) {
-		match_prefetch_entry(receiver_link(receiver, arrival->tuple)->table, arrival->tuple,
-		                     arrival->reply.id);
+		match_prefetch_entry(arrival->link->table, arrival->tuple, arrival->id);
 	}
 }
 
@@ -403,29 +500,35 @@ static void look_ahead(const struct worker_receiver *receiver, const struct arri
 static unsigned settle_burst(struct worker_receiver *receiver, const struct arrival *arrivals, unsigned known,
                              struct rte_mbuf **done, unsigned done_count)
 {
-	for (unsigned i = 0; i < known && i < SETTLE_AHEAD; i++) {
-		look_ahead(receiver, &arrivals[i]);
+	const struct arrival *end = arrivals + known;
+	const struct arrival *ahead = arrivals + (known < SETTLE_AHEAD ? known : SETTLE_AHEAD);
+	struct message message;
+
+	message.receiver = receiver;
+	for (const struct arrival *arrival = arrivals; arrival < ahead; arrival++) {
+		look_ahead(arrival);
 	}
-	for (unsigned i = 0; i < known; i++) {
-		if (i + SETTLE_AHEAD < known) {
-			look_ahead(receiver, &arrivals[i + SETTLE_AHEAD]);
+	for (const struct arrival *arrival = arrivals; arrival < end; arrival++) {
+		if (ahead < end) {
+			look_ahead(ahead++);
 		}
-		if (settle(receiver, &arrivals[i], arrivals[i].arrived)) {
-			done[done_count++] = arrivals[i].mbuf;
+		if (settle(receiver, arrival, &message)) {
+			done[done_count++] = arrival->mbuf;
 		} else {
-			put_aside(receiver, arrivals[i].mbuf, arrivals[i].arrived);
+			put_aside(receiver, arrival->mbuf, arrival->arrived);
 		}
 	}
+	count_answers(receiver);
 	return done_count;
 }
 
 static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbufs, unsigned received,
                          ns_t now)
 {
-	struct arrival arrivals[WORKER_RECEIVE_BURST];
+	struct arrival arrivals[WORKER_RECEIVE_BURST], *arrival = arrivals;
 	struct worker_away away[WORKER_RECEIVE_BURST];
 	struct rte_mbuf *done[WORKER_RECEIVE_BURST];
-	unsigned known = 0, done_count = 0, away_count = 0;
+	unsigned done_count = 0, away_count = 0;
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < received; i++) {
@@ -433,14 +536,14 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 4], void *));
 		}
 		bytes += mbufs[i]->pkt_len;
-		arrivals[known].mbuf = mbufs[i];
-		arrivals[known].arrived = now;
-		switch (classify(receiver, &arrivals[known], now)) {
+		arrival->mbuf = mbufs[i];
+		arrival->arrived = now;
+		switch (classify(receiver, arrival)) {
 		case NEXT_SETTLE:
-			known++;
+			arrival++;
 			break;
 		case NEXT_DISPATCH:
-			away[away_count++] = (struct worker_away){mbufs[i], arrivals[known].tuple};
+			away[away_count++] = (struct worker_away){mbufs[i], arrival->tuple};
 			break;
 		case NEXT_NOTHING:
 			done[done_count++] = mbufs[i];
@@ -449,7 +552,7 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 	if (away_count > 0) {
 		receiver_dispatch(receiver, away, away_count, now);
 	}
-	done_count = settle_burst(receiver, arrivals, known, done, done_count);
+	done_count = settle_burst(receiver, arrivals, (unsigned)(arrival - arrivals), done, done_count);
 	packet_free(done, done_count);
 	receiver->stats->counters[STATS_RECEIVED] += received;
 	receiver->stats->counters[STATS_RECEIVED_BYTES] += bytes;
@@ -480,7 +583,7 @@ static void handle_handed(struct worker_receiver *receiver, const struct worker_
 			rte_prefetch0(rte_pktmbuf_mtod(frames[i + 4].mbuf, void *));
 		}
 		restore(receiver, arrival, &frames[i]);
-		if (arrival->view.kind != PACKET_UDP || read_message(receiver, arrival, arrival->arrived)) {
+		if (arrival->view.kind != PACKET_UDP || read_header(receiver, arrival)) {
 			known++;
 		} else {
 			done[done_count++] = arrival->mbuf;

@@ -1,10 +1,12 @@
 """Into net_null and net_ring: what a query and a reply cost the lcore that handles it."""
 import json
+import statistics
 import subprocess
 
-from harness import summary
+from harness import spread, summary
 
 NULL = "net_null0,size=86"
+ALONE = 0.97  # of the wall clock's time: a thread that had a CPU for so much had it to itself
 ORDERS = ("sequential", "random", "shuffled")
 
 
@@ -70,6 +72,45 @@ def scale(bench):
         bench.compare("scale-senders", "scale: TX lcores", {str(n): settings(f"senders={n}") for n in (1, 2)})
 
 
+def lcores(bench):
+    """two TX lcores beside one, each with its receiver's turns, not counted and counted"""
+    def settings(senders, *values):
+        # Each lcore a CPU of its own; the main lcore sleeps.
+        return lambda: bench.own("bench_generate", "policy=random", f"seconds={bench.options.seconds}", "warm=0.2", f"senders={senders}",
+                                 *values, lcores="0@0,1@0,2@1")
+
+    doubled = ["ports=4536-60999", "size_rate=80e6"]
+    # subject: what is set, and whose rate is 1
+    subjects = {
+        "1 TX lcore": (settings(1, "turns=1"), "1 TX lcore"),
+        "2 TX lcores": (settings(2, "turns=1"), "1 TX lcore"),
+        "2 TX lcores, twice the tuples": (settings(2, "turns=1", *doubled), "1 TX lcore"),
+        "1 TX and RX lcore": (settings(1, "turns=2"), "1 TX and RX lcore"),
+        "2 TX and RX lcores": (settings(2, "turns=2"), "1 TX and RX lcore"),
+        "2 TX and RX lcores, twice the tuples": (settings(2, "turns=2", *doubled), "1 TX and RX lcore"),
+    }
+    runs = bench.rounds({subject: run for subject, (run, _) in subjects.items()})
+
+    def median(subject, field):
+        return statistics.median(line[field] for line in runs[subject])
+
+    # The wall clock is to be trusted when each thread had its CPU all the time.
+    alone = all(median(subject, "cpu_share") >= ALONE for subject in subjects)
+    rate = "together_per_second" if alone else "together_per_cpu_second"
+    table = bench.table("lcores", "TX lcores: queries a second of all together, 28,232 tuples",
+                        [" |", "ns CPU a query", "M/s by CPU time", "M/s by wall clock", "CPU had, %", "ratio", "lowest-highest"])
+    for subject, (_, base) in subjects.items():
+        # Neighbours in a round are compared: what the machine does besides, it does to both.
+        ratios = [line[rate] / first[rate] for line, first in zip(runs[subject], runs[base])]
+        table.add(subject, f"{median(subject, 'cpu_ns'):.1f}", f"{median(subject, 'together_per_cpu_second') / 1e6:.1f}",
+                  f"{median(subject, 'together_per_second') / 1e6:.1f}", f"{100 * median(subject, 'cpu_share'):.0f}",
+                  f"{statistics.median(ratios):.2f}", spread(ratios, 2))
+        bench.results.append({"bench": "lcores", "subject": subject, "huge": bench.options.huge, "ratio": summary(ratios), "base": base,
+                              "ratio_by": rate, "lines": runs[subject]})
+    bench.publish(table, "Ratios by " + ("the wall clock: each lcore had its CPU." if alone else
+                                         "CPU time: others used these CPUs, too."))
+
+
 def in_flight(bench):
     """memory a query in flight, as the receive benchmark's own table has it"""
     table = bench.table("scale-flight", "memory a query in flight", ["in flight", "octets a query"])
@@ -80,4 +121,4 @@ def in_flight(bench):
     bench.publish(table)
 
 
-BENCHMARKS = {"generate": generate, "receive": receive, "match": match, "scale": scale, "in_flight": in_flight}
+BENCHMARKS = {"generate": generate, "receive": receive, "match": match, "scale": scale, "lcores": lcores, "in_flight": in_flight}

@@ -4,6 +4,7 @@
 // the CPU time that the TX threads got: on a machine that others use, only the second says what a query
 // costs.
 
+#include <math.h>
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -22,12 +23,21 @@
 #define COHORTS_MAX 32
 #define STEPS       256 // between two looks at the clock of CPU time
 
+// Who receives: the setting `turns`.
+enum turns {
+	TURNS_NONE,    // a lcore of its own, one for all senders
+	TURNS_APART,   // each sender's lcore, now and then, outside of what is measured
+	TURNS_COUNTED, // each sender's lcore after each of its steps, measured: a combined lcore
+};
+
 struct bench {
 	struct bench_clock clock;
 	struct worker_team *team;
 	_Atomic bool leave;
+	_Atomic unsigned warm, done; // senders that are
 	unsigned longest_burst[SENDERS_MAX];
 	struct bench_span spans[SENDERS_MAX];
+	ns_t elapsed[SENDERS_MAX]; // by the wall clock, with what lies between the spans
 };
 
 struct sender_task {
@@ -75,55 +85,102 @@ static int receive(void *context)
 	return 0;
 }
 
-// Step for so much CPU time, which is added to `span`. Asking for it is a system call, so it is asked now and
-// then. With `turns`, RX has its turns on the same lcore, and they don't count: for machines that can't give
-// TX and RX a CPU each.
-static unsigned send_for(struct bench *bench, struct worker_sender *sender, double seconds,
-                         struct bench_span *span)
+// A turn of one of several receivers, as a lcore of staleflow run takes it: each has its sender's lcore.
+static void take_turn(struct bench *bench, struct worker_receiver *receiver)
 {
-	ns_t end = (ns_t)(seconds * 1e9), start = bench_now(&bench->clock);
-	unsigned longest = 0;
+	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
+	ns_t began = bench_now(&bench->clock), horizon, now;
+	bool more = false;
 
-	while (span->cpu < end) {
-		bench_span_begin(span, &bench->clock, sender->sent);
-		for (unsigned i = 0; i < STEPS; i++) {
-			unsigned burst = worker_sender_step(sender, bench_now(&bench->clock));
+	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
+		unsigned count = worker_receiver_poll(receiver, queue, frames);
 
-			longest = burst > longest ? burst : longest;
-		}
-		bench_span_end(span, &bench->clock, sender->sent);
-		if (settings.turns != 0) {
-			worker_team_receive(bench->team, bench_now(&bench->clock));
+		if (count > 0) {
+			worker_receiver_handle(receiver, frames, count, bench_now(&bench->clock));
 		}
 	}
-	span->wall =
-	        bench_now(&bench->clock) - start; // with what lies between the spans: a rate must count it
+	worker_receiver_drained(receiver, began);
+	horizon = worker_receiver_horizon(receiver, bench_now(&bench->clock));
+	worker_receiver_take(receiver, &more);
+	now = bench_now(&bench->clock);
+	worker_receiver_expire(receiver, now < horizon ? now : horizon);
+}
+
+static unsigned send_some(struct bench *bench, unsigned number)
+{
+	struct worker_sender *sender = &bench->team->senders[number];
+	unsigned longest = 0;
+
+	for (unsigned i = 0; i < STEPS; i++) {
+		unsigned burst = worker_sender_step(sender, bench_now(&bench->clock));
+
+		longest = burst > longest ? burst : longest;
+		if (settings.turns == TURNS_COUNTED) {
+			take_turn(bench, &bench->team->receivers[number]);
+		}
+	}
 	return longest;
 }
 
+// Step for so much CPU time, which is added to `span`. Asking for it is a system call, so it is asked now and
+// then. Turns that don't count are for machines that can't give TX and RX a CPU each.
+static unsigned send_for(struct bench *bench, unsigned number, double seconds, struct bench_span *span)
+{
+	const struct worker_sender *sender = &bench->team->senders[number];
+	ns_t end = (ns_t)(seconds * 1e9);
+	unsigned longest = 0;
+
+	while (span->cpu < end) {
+		unsigned burst;
+
+		bench_span_begin(span, &bench->clock, sender->sent);
+		burst = send_some(bench, number);
+		bench_span_end(span, &bench->clock, sender->sent);
+		longest = burst > longest ? burst : longest;
+		if (settings.turns == TURNS_APART) {
+			take_turn(bench, &bench->team->receivers[number]);
+		}
+	}
+	return longest;
+}
+
+// All senders send while one is measured: before, until the last is warm, and after, until the last is done.
 static int send_queries(void *context)
 {
 	const struct sender_task *task = (const struct sender_task *)context;
 	struct bench *bench = task->bench;
-	struct worker_sender *sender = &bench->team->senders[task->number];
-	struct bench_span warm = {0};
+	struct bench_span *span = &bench->spans[task->number], uncounted = {0};
+	ns_t start;
 
-	send_for(bench, sender, settings.warm, &warm);
-	bench->longest_burst[task->number] =
-	        send_for(bench, sender, settings.seconds, &bench->spans[task->number]);
+	send_for(bench, task->number, settings.warm, &uncounted);
+	atomic_fetch_add(&bench->warm, 1);
+	while (atomic_load(&bench->warm) < settings.senders) {
+		send_for(bench, task->number, 1e-3, &(struct bench_span){0});
+	}
+	start = bench_now(&bench->clock);
+	bench->longest_burst[task->number] = send_for(bench, task->number, settings.seconds, span);
+	bench->elapsed[task->number] = bench_now(&bench->clock) - start;
+	atomic_fetch_add(&bench->done, 1);
+	while (atomic_load(&bench->done) < settings.senders) {
+		send_for(bench, task->number, 1e-3, &(struct bench_span){0});
+	}
 	return 0;
 }
 
-static uint16_t open_null(struct rte_mempool *pool, unsigned senders)
+static uint16_t open_null(struct rte_mempool *pool, unsigned senders, unsigned receivers)
 {
 	struct rte_eth_conf config = {0};
 	uint16_t port;
 
 	if (rte_dev_probe("net_null0,size=86,no-rx=1") < 0 ||
 	    rte_eth_dev_get_port_by_name("net_null0", &port) < 0 ||
-	    rte_eth_dev_configure(port, 1, (uint16_t)senders, &config) < 0 ||
-	    rte_eth_rx_queue_setup(port, 0, 64, 0, NULL, pool) < 0) {
+	    rte_eth_dev_configure(port, (uint16_t)receivers, (uint16_t)senders, &config) < 0) {
 		return UINT16_MAX;
+	}
+	for (unsigned i = 0; i < receivers; i++) {
+		if (rte_eth_rx_queue_setup(port, (uint16_t)i, 64, 0, NULL, pool) < 0) {
+			return UINT16_MAX;
+		}
 	}
 	for (unsigned i = 0; i < senders; i++) {
 		if (rte_eth_tx_queue_setup(port, (uint16_t)i, 512, 0, NULL) < 0) {
@@ -186,6 +243,7 @@ static void print(const struct bench *bench, const struct worker_team_options *o
 	struct stats_snapshot snapshot;
 	struct worker_memory memory = {0};
 	struct bench_span total = {0};
+	double by_wall = 0, by_cpu = 0, share = 1;
 	unsigned longest = 0;
 	struct error error = {0};
 
@@ -194,7 +252,10 @@ static void print(const struct bench *bench, const struct worker_team_options *o
 
 		total.count += span->count;
 		total.cpu += span->cpu;
-		total.wall = span->wall > total.wall ? span->wall : total.wall;
+		total.wall = bench->elapsed[i] > total.wall ? bench->elapsed[i] : total.wall;
+		by_wall += (double)span->count * 1e9 / (double)span->wall;
+		by_cpu += (double)span->count * 1e9 / (double)span->cpu;
+		share = fmin(share, (double)span->cpu / (double)span->wall);
 		longest = bench->longest_burst[i] > longest ? bench->longest_burst[i] : longest;
 	}
 	if (total.count == 0 || total.cpu == 0) {
@@ -208,14 +269,15 @@ static void print(const struct bench *bench, const struct worker_team_options *o
 	}
 	worker_team_snapshot(bench->team, &snapshot, bench_now(&bench->clock));
 	printf("{\"bench\": \"generate\", \"tuples\": %u, \"queries\": %llu, \"wall_per_second\": %.0f, "
-	       "\"cpu_per_second\": %.0f, "
+	       "\"cpu_per_second\": %.0f, \"together_per_second\": %.0f, \"together_per_cpu_second\": %.0f, "
+	       "\"cpu_share\": %.4f, "
 	       "\"wall_ns\": %.2f, \"cpu_ns\": %.2f, \"longest_burst\": %u, \"sent\": %llu, \"lost\": %llu, "
 	       "\"throttled_table\": %llu, "
 	       "\"throttled_flight\": %llu, \"skipped\": %llu, \"bytes_a_tuple\": %.1f, \"bytes_in_all\": "
 	       "%llu}\n",
 	       bench->team->space->tuple_count, (unsigned long long)total.count,
 	       (double)total.count * 1e9 / (double)total.wall,
-	       (double)total.count * 1e9 * settings.senders / (double)total.cpu,
+	       (double)total.count * 1e9 * settings.senders / (double)total.cpu, by_wall, by_cpu, share,
 	       (double)total.wall / (double)total.count, (double)total.cpu / (double)total.count, longest,
 	       (unsigned long long)snapshot.total.sent, (unsigned long long)snapshot.total.lost,
 	       (unsigned long long)snapshot.sender[STATS_THROTTLED_TABLE],
@@ -231,20 +293,21 @@ static void run(struct bench *bench)
 {
 	struct sender_task tasks[SENDERS_MAX];
 	unsigned lcores[SENDERS_MAX + 1], lcore = UINT32_MAX;
+	unsigned needed = settings.senders + (settings.turns == TURNS_NONE ? 1 : 0);
 
-	for (unsigned i = 0; i <= settings.senders; i++) {
+	for (unsigned i = 0; i < needed; i++) {
 		lcore = rte_get_next_lcore(lcore, 1, 0);
 		if (lcore >= RTE_MAX_LCORE) {
 			fprintf(stderr,
-			        "bench_generate: too few lcores; give the main one, %u TX and one RX with "
+			        "bench_generate: too few lcores; give the main one, %u TX and %s RX with "
 			        "--lcores\n",
-			        settings.senders);
+			        settings.senders, settings.turns == TURNS_NONE ? "one" : "no");
 			exit(2);
 		}
 		lcores[i] = lcore;
 	}
 	bench->clock = bench_clock_start();
-	if (settings.turns == 0) {
+	if (settings.turns == TURNS_NONE) {
 		rte_eal_remote_launch(receive, bench, lcores[settings.senders]);
 	}
 	for (unsigned i = 0; i < settings.senders; i++) {
@@ -284,6 +347,7 @@ int main(int count, char **arguments)
 	        .seed = 1,
 	        .receivers = 1,
 	        .receive_queues = 0,
+	        .dispatch_size = 1024,
 	        .pools = pools,
 	        .header = {.source_mac = {2, 0, 0, 0, 0, 1},
 	                   .destination_mac = {2, 0, 0, 0, 0, 2},
@@ -296,8 +360,9 @@ int main(int count, char **arguments)
 		bench_die("bench_generate", &error);
 	}
 	if (settings.senders < 1 || settings.senders > SENDERS_MAX || settings.cohorts < 1 ||
-	    settings.cohorts > COHORTS_MAX) {
-		error_set(&error, -1, "senders are 1 to %d, cohorts 1 to %d", SENDERS_MAX, COHORTS_MAX);
+	    settings.cohorts > COHORTS_MAX || settings.turns > TURNS_COUNTED) {
+		error_set(&error, -1, "senders are 1 to %d, cohorts 1 to %d, turns 0 to %d", SENDERS_MAX,
+		          COHORTS_MAX, TURNS_COUNTED);
 		bench_die("bench_generate", &error);
 	}
 	if (make_queries(&queries, &error) < 0 || make_cohorts(cohorts, ranges, &error) < 0 ||
@@ -309,6 +374,10 @@ int main(int count, char **arguments)
 	options.cohort_count = settings.cohorts;
 	options.senders = settings.senders;
 	options.size_rate = settings.size_rate;
+	if (settings.turns != TURNS_NONE) {
+		options.receivers = settings.senders;
+		options.receive_queues = (uint16_t)settings.senders;
+	}
 	options.queries = queries;
 	for (unsigned i = 0; i < settings.senders; i++) {
 		char name[32];
@@ -318,7 +387,7 @@ int main(int count, char **arguments)
 	}
 	control = rte_pktmbuf_pool_create("control", 255, 0, 0, 512 + RTE_PKTMBUF_HEADROOM, 0);
 	options.control_pool = control;
-	options.port = open_null(control, settings.senders);
+	options.port = open_null(control, settings.senders, options.receivers);
 	if (options.port == UINT16_MAX) {
 		error_set(&error, -1, "net_null does not open: is librte-net-null installed?");
 		bench_die("bench_generate", &error);

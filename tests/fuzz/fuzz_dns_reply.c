@@ -35,6 +35,29 @@ static void check_reply(const uint8_t *data, size_t size, bool want_nsid)
 	}
 }
 
+// The message as the reply to a question of its own, in octets of their own: the quick reader must say what
+// the general one does.
+static void check_reply_to(const uint8_t *data, size_t size, bool want_nsid)
+{
+	struct dns_reply reply;
+	struct dns_reply_to to;
+	enum dns_reply_status status = dns_reply_parse(data, size, want_nsid, &reply);
+	uint8_t *wire = malloc(size + 1);
+	struct dns_query query = {.wire = wire, .length = (uint16_t)size, .question_length = 5};
+	const struct dns_query_set set = {.count = 1, .queries = &query};
+
+	require(wire != NULL);
+	memset(wire, 0, size + 1);
+	memcpy(wire, data, size);
+	if (reply.question != NULL) {
+		query.question_length = reply.question_length;
+		require(dns_reply_parse_to(&set, 0, data, size, want_nsid, &to) == status);
+		require(status != DNS_REPLY_OK ||
+		        (to.asks && to.rcode == reply.rcode && to.nsid == reply.nsid));
+	}
+	free(wire);
+}
+
 static void check_answer(const uint8_t *data, size_t size, struct dns_answer *answer, size_t out_size)
 {
 	uint8_t *out = malloc(out_size + 1), *place = malloc((size > out_size ? size : out_size) + 1);
@@ -73,6 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.rcode = data[0] & 1 ? 0 : data[1];
 	check_reply(data, size, false);
 	check_reply(data, size, true);
+	check_reply_to(data, size, false);
+	check_reply_to(data, size, true);
 	require(dns_answer_prepare(&answer, &options) == 0);
 	check_answer(data, size, &answer, out_size);
 	dns_answer_free(&answer);

@@ -139,6 +139,55 @@ static void an_answer_counts_once_in_each_view(void **state)
 	stats_receiver_release(&receiver);
 }
 
+static void assert_alike(const struct stats_receiver *a, const struct stats_receiver *b)
+{
+	const struct stats_shape *shape = a->shape;
+
+	assert_memory_equal(a->by_age, b->by_age, shape->cohorts * sizeof(*a->by_age));
+	assert_memory_equal(a->by_interval, b->by_interval,
+	                    shape->cohorts * shape->intervals * sizeof(*a->by_interval));
+	assert_memory_equal(a->latency, b->latency, shape->cohorts * sizeof(*a->latency));
+	assert_int_equal(a->interval, b->interval);
+}
+
+static void answers_of_a_burst_count_as_one_by_one(void **state)
+{
+	struct random random;
+
+	(void)state;
+	random_seed(&random, 5, 0);
+	for (unsigned cohorts = 1; cohorts <= 3; cohorts++) {
+		struct stats_shape shape = shape_of(cohorts, 1000, NS_PER_SEC, 10 * NS_PER_SEC);
+		struct stats_receiver together, alone;
+		struct stats_answers answers = {0};
+		struct error error = {0};
+
+		assert_int_equal(stats_receiver_init(&together, &shape, &error), 0);
+		assert_int_equal(stats_receiver_init(&alone, &shape, &error), 0);
+		for (unsigned round = 0; round < 2000; round++) {
+			unsigned count = (unsigned)random_below(&random, STATS_ANSWERS + 1);
+			ns_t base = random_below(&random, 12 * NS_PER_SEC);
+
+			for (unsigned i = 0; i < count; i++) {
+				unsigned cohort = (unsigned)random_below(&random, cohorts);
+				unsigned class = (unsigned)random_below(&random, STATS_AGE_CLASSES);
+				ns_t sent_at = base + random_below(&random, NS_PER_SEC / 10);
+				ns_t latency =
+				        random_below(&random, NS_PER_SEC) - NS_PER_MS; // may be negative
+
+				stats_answers_put(&answers, cohort, class, sent_at, latency);
+				stats_count_answered(&alone, cohort, class, sent_at, latency);
+			}
+			assert_int_equal(answers.count, count);
+			stats_count_answers(&together, &answers);
+			assert_int_equal(answers.count, 0);
+		}
+		assert_alike(&together, &alone);
+		stats_receiver_release(&together);
+		stats_receiver_release(&alone);
+	}
+}
+
 static void response_codes_above_the_table_are_one(void **state)
 {
 	struct stats_shape shape = shape_of(1, 0, NS_PER_SEC, NS_PER_SEC);
@@ -259,6 +308,7 @@ int main(void)
 	        cmocka_unit_test(a_bad_shape_is_refused_with_the_reason),
 	        cmocka_unit_test(an_interval_is_the_exact_quotient),
 	        cmocka_unit_test(an_answer_counts_once_in_each_view),
+	        cmocka_unit_test(answers_of_a_burst_count_as_one_by_one),
 	        cmocka_unit_test(response_codes_above_the_table_are_one),
 	        cmocka_unit_test(counting_near_the_top_wraps_without_harm),
 	        cmocka_unit_test(every_counter_has_a_name_of_its_own),

@@ -3,6 +3,7 @@
 // Input is hostile: nothing outside the message is read and no pointer is followed. Results borrow the
 // message. Pure functions, any thread, fit for the data path.
 
+#include "dns/query.h"
 #include "dns/wire.h"
 
 #include <stdbool.h>
@@ -46,6 +47,35 @@ struct dns_reply {
  */
 enum dns_reply_status dns_reply_parse(const uint8_t *message, size_t length, bool want_nsid,
                                       struct dns_reply *out);
+
+/** What a reply to a known question says; the fields as in struct dns_reply. */
+struct dns_reply_to {
+	bool asks; ///< its question is the one that was asked, as dns_question_matches() sees it
+	bool truncated;
+	uint16_t rcode;
+	uint16_t nsid_length;
+	const uint8_t *nsid;
+};
+
+/**
+ * The same for what should be the reply to `question` of `set`. Status and fields are those that
+ * dns_reply_parse() gives, but the usual reply is seen by fewer looks: one comparison with the octets that
+ * were asked does for the walk over the name, too. `out` is filled with DNS_REPLY_OK. For the data path.
+ */
+enum dns_reply_status dns_reply_parse_to(const struct dns_query_set *set, uint32_t question,
+                                         const uint8_t *message, size_t length, bool want_nsid,
+                                         struct dns_reply_to *out);
+
+/** A first look, before it is known whose reply this is: false when dns_reply_parse() would say
+ * DNS_REPLY_SHORT or DNS_REPLY_NOT_A_RESPONSE, else the message's id. For the data path. */
+static inline bool dns_reply_peek(const uint8_t *message, size_t length, uint16_t *id)
+{
+	if (length < DNS_HEADER_SIZE || (message[2] & DNS_FLAG_RESPONSE >> 8) == 0) {
+		return false;
+	}
+	*id = (uint16_t)(message[0] << 8 | message[1]);
+	return true;
+}
 
 /** Room for any text that dns_rcode_name() makes, terminator included. */
 #define DNS_RCODE_TEXT_SIZE 16

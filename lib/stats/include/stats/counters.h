@@ -200,7 +200,36 @@ void stats_count_refused(struct stats_receiver *receiver, unsigned cohort, unsig
                          ns_t latency);
 void stats_count_lost(struct stats_receiver *receiver, unsigned cohort, unsigned age_class, ns_t sent_at);
 void stats_count_late(struct stats_receiver *receiver, unsigned cohort, unsigned age_class, ns_t sent_at);
-void stats_count_rcode(struct stats_receiver *receiver, unsigned rcode);
+
+static inline void stats_count_rcode(struct stats_receiver *receiver, unsigned rcode)
+{
+	stats_add(&receiver->rcodes[rcode < STATS_RCODES ? rcode : STATS_RCODES], 1);
+}
+
+/** Answers that are counted together, at the most. */
+#define STATS_ANSWERS 64
+
+/** Answers that were not counted yet: what stats_count_answered() would be told of each. One owner. */
+struct stats_answers {
+	unsigned count;
+	uint16_t cohort[STATS_ANSWERS], age_class[STATS_ANSWERS];
+	ns_t sent_at[STATS_ANSWERS], latency[STATS_ANSWERS];
+};
+
+/** Note an answer. There is room. */
+static inline void stats_answers_put(struct stats_answers *answers, unsigned cohort, unsigned age_class,
+                                     ns_t sent_at, ns_t latency)
+{
+	unsigned i = answers->count++;
+
+	answers->cohort[i] = (uint16_t)cohort;
+	answers->age_class[i] = (uint16_t)age_class;
+	answers->sent_at[i] = sent_at;
+	answers->latency[i] = latency > INT64_MAX ? 0 : latency;
+}
+
+/** RX: count all of them, and none is left. The same as one by one, with one store of each sum. Hot path. */
+void stats_count_answers(struct stats_receiver *receiver, struct stats_answers *answers);
 
 /** The number of the backend without a name. */
 #define STATS_BACKEND_NONE 0

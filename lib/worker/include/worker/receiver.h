@@ -42,6 +42,7 @@ enum worker_verify {
 /** One sender that a receiver serves. */
 struct worker_link {
 	struct match_table *table;
+	unsigned answered; ///< RX only: queries that were answered and are not in `completed` yet
 	_Atomic uint64_t completed
 	        __attribute__((aligned(64))); ///< queries that ended; the sender's closed loop reads it
 };
@@ -91,6 +92,7 @@ struct worker_receiver {
 	// This lcore only.
 	unsigned early_count;
 	struct worker_frame early[WORKER_EARLY];
+	struct stats_answers answers; ///< of a burst: counted together at its end
 
 	/** What its queues held at this time has been handled or handed over. It writes, the others read. */
 	_Atomic ns_t drained __attribute__((aligned(64)));
