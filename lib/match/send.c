@@ -3,8 +3,12 @@
 // Up to this depth it costs little to count a tuple's queries in flight.
 #define DEPTH_TO_COUNT 4
 
-// What the index does not know yet of a tuple: queries that were staged since RX caught up. RX is asked to,
-// so that they are few the next time.
+// Queries that the index lags behind and that TX looks through when a mark does not tell. RX is asked to
+// catch up, so that they are few the next time; until it has, a tuple of which more would have to be looked
+// at is called full.
+#define LAG_MAX 1024
+
+// What the index does not know yet of a tuple: queries that were staged since RX caught up.
 struct lag {
 	uint32_t indexed;
 	uint32_t count; // of all tuples
@@ -35,7 +39,7 @@ static struct lag lag_of(struct match_table *table, uint32_t tuple)
 
 	atomic_store_explicit(&table->wanted, table->tail, memory_order_relaxed);
 	lag.count = table->tail - lag.indexed;
-	for (uint32_t i = 0; i < lag.count; i++) {
+	for (uint32_t i = 0; i < lag.count && lag.count <= LAG_MAX; i++) {
 		const struct match_entry *entry = entry_at(table, lag.indexed + i);
 
 		lag.of_tuple += atomic_load_explicit(&entry->tuple, memory_order_relaxed) == tuple &&
@@ -146,6 +150,9 @@ enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_
 		return MATCH_ROOM;
 	}
 	lag = lag_of(table, tuple);
+	if (lag.count > LAG_MAX) {
+		return MATCH_TUPLE_FULL;
+	}
 	if (usable < depth && depth <= DEPTH_TO_COUNT) {
 		if (tuple_in_flight(table, &lag, tuple) >= limit) {
 			return MATCH_TUPLE_FULL;

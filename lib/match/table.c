@@ -17,29 +17,6 @@
 // At low rates memory is no concern, and late replies are told apart for longer.
 #define CAPACITY_LEAST 65536
 
-uint32_t match_depth(double rate, ns_t timeout, uint32_t tuples, bool random, uint32_t limit)
-{
-	double mean = rate * ns_to_seconds(timeout) / (double)(tuples > 0 ? tuples : 1);
-	// The largest of n Poisson variables of this mean stays below mean + s sqrt(mean) + s / 2 with s =
-	// sqrt(2 ln n) + 2.
-	double spread = sqrt(2 * log((double)tuples + 1)) + 2;
-	double need = random ? mean + spread * sqrt(mean) + spread / 2 : ceil(mean) + 1;
-	// Nearly all blocks, of half the depth, should take longer than a timeout, so that marks tell.
-	double block = random ? mean + 4 * sqrt(mean) + 2 : ceil(mean) + 1;
-	uint64_t depth;
-
-	need = need < 2 * block ? 2 * block : need;
-
-	if (need > MATCH_DEPTH_MAX) {
-		need = MATCH_DEPTH_MAX;
-	}
-	depth = fixed_power_of_two(need < 2 ? 2 : (uint64_t)ceil(need));
-	if (limit > 0 && depth > fixed_power_of_two(limit)) {
-		depth = fixed_power_of_two(limit);
-	}
-	return depth < 2 ? 2 : (uint32_t)depth;
-}
-
 // The marks of tuples (match/send.h) have 15 bits of a sequence. They must tell a query in flight from one
 // that has ended, so half of what they span is more than the log holds; and the longer they span, the longer
 // a tuple may rest before its mark does not tell. A block of a tuple takes as many queries of the whole table
@@ -60,6 +37,29 @@ uint32_t match_capacity(double rate, ns_t timeout)
 	need = need < CAPACITY_LEAST ? CAPACITY_LEAST : need;
 	return need > (double)MATCH_CAPACITY_MAX ? MATCH_CAPACITY_MAX
 	                                         : (uint32_t)fixed_power_of_two((uint64_t)need);
+}
+
+uint32_t match_depth(double rate, ns_t timeout, uint32_t tuples, bool random, uint32_t limit)
+{
+	double mean = rate * ns_to_seconds(timeout) / (double)(tuples > 0 ? tuples : 1);
+	// The largest of n Poisson variables of this mean stays below mean + s sqrt(mean) + s / 2 with s =
+	// sqrt(2 ln n) + 2.
+	double spread = sqrt(2 * log((double)tuples + 1)) + 2;
+	double need = random ? mean + spread * sqrt(mean) + spread / 2 : ceil(mean) + 1;
+	// Nearly all blocks, of half the depth, should take longer than a timeout, so that marks tell.
+	double block = random ? mean + 4 * sqrt(mean) + 2 : ceil(1.25 * mean) + 1;
+	uint64_t depth;
+
+	need = need < 2 * block ? 2 * block : need;
+
+	if (need > MATCH_DEPTH_MAX) {
+		need = MATCH_DEPTH_MAX;
+	}
+	depth = fixed_power_of_two(need < 2 ? 2 : (uint64_t)ceil(need));
+	if (limit > 0 && depth > fixed_power_of_two(limit)) {
+		depth = fixed_power_of_two(limit);
+	}
+	return depth < 2 ? 2 : (uint32_t)depth;
 }
 
 uint64_t match_table_memory(uint64_t tuples, uint32_t depth, uint32_t capacity, bool remember)

@@ -114,6 +114,9 @@ unsigned worker_team_receive(struct worker_team *team, ns_t now)
 			worker_receiver_take(&team->receivers[i], &more);
 		}
 	}
+	for (unsigned i = 0; i < team->sender_count; i++) {
+		match_catch_up(&team->tables[i]); // so that what a sender finds does not depend on lcores
+	}
 	for (unsigned i = 0; i < team->receiver_count; i++) {
 		worker_receiver_expire(&team->receivers[i], now);
 	}

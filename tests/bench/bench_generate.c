@@ -16,8 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench.h"
-#include "worker/team.h"
+#include "bench_turn.h"
 
 #define SENDERS_MAX 8
 #define COHORTS_MAX 32
@@ -80,30 +79,11 @@ static int receive(void *context)
 	struct bench *bench = (struct bench *)context;
 
 	while (!atomic_load(&bench->leave)) {
-		worker_team_receive(bench->team, bench_now(&bench->clock));
-	}
-	return 0;
-}
-
-// A turn of one of several receivers, as a lcore of staleflow run takes it: each has its sender's lcore.
-static void take_turn(struct bench *bench, struct worker_receiver *receiver)
-{
-	struct rte_mbuf *frames[WORKER_RECEIVE_BURST];
-	ns_t began = bench_now(&bench->clock), horizon, now;
-	bool more = false;
-
-	for (uint16_t queue = 0; queue < receiver->queue_count; queue++) {
-		unsigned count = worker_receiver_poll(receiver, queue, frames);
-
-		if (count > 0) {
-			worker_receiver_handle(receiver, frames, count, bench_now(&bench->clock));
+		for (unsigned i = 0; i < bench->team->receiver_count; i++) {
+			bench_take_turn(&bench->team->receivers[i], &bench->clock);
 		}
 	}
-	worker_receiver_drained(receiver, began);
-	horizon = worker_receiver_horizon(receiver, bench_now(&bench->clock));
-	worker_receiver_take(receiver, &more);
-	now = bench_now(&bench->clock);
-	worker_receiver_expire(receiver, now < horizon ? now : horizon);
+	return 0;
 }
 
 static unsigned send_some(struct bench *bench, unsigned number)
@@ -116,7 +96,7 @@ static unsigned send_some(struct bench *bench, unsigned number)
 
 		longest = burst > longest ? burst : longest;
 		if (settings.turns == TURNS_COUNTED) {
-			take_turn(bench, &bench->team->receivers[number]);
+			bench_take_turn(&bench->team->receivers[number], &bench->clock);
 		}
 	}
 	return longest;
@@ -138,7 +118,7 @@ static unsigned send_for(struct bench *bench, unsigned number, double seconds, s
 		bench_span_end(span, &bench->clock, sender->sent);
 		longest = burst > longest ? burst : longest;
 		if (settings.turns == TURNS_APART) {
-			take_turn(bench, &bench->team->receivers[number]);
+			bench_take_turn(&bench->team->receivers[number], &bench->clock);
 		}
 	}
 	return longest;

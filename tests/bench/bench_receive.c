@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench.h"
 #include "bench_ring.h"
-#include "worker/team.h"
+#include "bench_turn.h"
 
 #define BATCH  512 // frames between two looks at the clock of CPU time
 #define DEPTH  4   // queries in flight on a tuple, about
@@ -143,7 +142,7 @@ static double take_replies(struct bench *bench, const uint8_t *model, uint16_t l
 		}
 		rte_ring_enqueue_bulk(bench->rings.back, (void **)frames, BATCH, NULL);
 		bench_span_begin(&span, &bench->clock, done);
-		while (worker_team_receive(bench->team, bench_now(&bench->clock)) > 0) {
+		while (bench_take_turn(&bench->team->receivers[0], &bench->clock) > 0) {
 		}
 		bench_span_end(&span, &bench->clock, done + BATCH);
 	}

@@ -7,7 +7,8 @@
 
 enum match_room {
 	MATCH_ROOM,       ///< a place is free
-	MATCH_TUPLE_FULL, ///< every place of this tuple is in flight, or the next MATCH_PROBES are
+	MATCH_TUPLE_FULL, ///< every place of this tuple is in flight, or the next MATCH_PROBES are; or RX has
+	                  ///< so much to enter into the index (match_catch_up) that it can't be told
 	MATCH_TABLE_FULL, ///< the log is full
 };
 
