@@ -315,16 +315,6 @@ static inline bool is_idle(const struct match_table *table, uint32_t head, ns_t 
 	return now < table->none_due && indexed_load(table) - head < table->head_behind;
 }
 
-static inline void catch_up_if_wanted(struct match_table *table)
-{
-	uint32_t wanted = atomic_load_explicit(&table->wanted, memory_order_relaxed);
-
-	if (wanted != table->wanted_seen) {
-		table->wanted_seen = wanted;
-		match_catch_up(table);
-	}
-}
-
 unsigned match_expire(struct match_table *table, ns_t now, struct match_query *lost, unsigned max)
 {
 	uint32_t head = atomic_load_explicit(&table->head, memory_order_relaxed);
@@ -332,7 +322,7 @@ unsigned match_expire(struct match_table *table, ns_t now, struct match_query *l
 	unsigned count = 0;
 	struct seen seen;
 
-	catch_up_if_wanted(table);
+	match_catch_up_if_wanted(table);
 	if (is_idle(table, head, now)) {
 		return 0;
 	}

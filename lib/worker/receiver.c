@@ -561,6 +561,9 @@ static void handle_burst(struct worker_receiver *receiver, struct rte_mbuf **mbu
 void worker_receiver_handle(struct worker_receiver *receiver, struct rte_mbuf **frames, unsigned count,
                             ns_t now)
 {
+	for (unsigned i = 0; i < receiver->link_count; i++) {
+		match_catch_up_if_wanted(receiver->links[i].table);
+	}
 	if (receiver->early_count > 0) {
 		retry_early(receiver);
 	}

@@ -172,6 +172,17 @@ int match_table_remember(struct match_table *table, struct error *error);
 /** Enter into the index all that TX published. The calls below do so themselves as far as they need it. */
 void match_catch_up(struct match_table *table);
 
+/** The same when TX wants it; match_expire() does so, too, but is not called while replies keep coming. */
+static inline void match_catch_up_if_wanted(struct match_table *table)
+{
+	uint32_t wanted = atomic_load_explicit(&table->wanted, memory_order_relaxed);
+
+	if (wanted != table->wanted_seen) {
+		table->wanted_seen = wanted;
+		match_catch_up(table);
+	}
+}
+
 /** The place of a query in the index. */
 static inline uint64_t match_place(const struct match_table *table, uint32_t tuple, uint16_t id)
 {
