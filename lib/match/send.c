@@ -102,21 +102,40 @@ static bool mark_has_room(const struct match_staging *staging, uint16_t id, matc
 	return false;
 }
 
-// The first id from `*id` on whose place is free, among the `usable` first of the tuple's places.
-static enum match_room search(const struct match_table *table, const struct lag *lag, uint32_t tuple,
-                              uint32_t usable, uint16_t *id)
+// The first id from `id` on with its place among the `usable` first of its tuple.
+static uint16_t first_usable(const struct match_table *table, uint32_t usable, uint16_t id)
 {
 	uint32_t depth = UINT32_C(1) << table->depth_shift;
+
+	return (id & (depth - 1)) < usable ? id : (uint16_t)((id | (depth - 1)) + 1);
+}
+
+// The first id from `*id` on whose place is free, by a look at each. A limit below the depth must not cost a
+// count of the whole tuple a query: where there are few places they are counted, else only `limit` of them
+// are used, so no more can be in flight. Probing ends after MATCH_PROBES, so a tuple full of lost queries
+// costs a bounded time a query due; the first place tried is the first to expire, so no tuple stays blocked
+// that way.
+static enum match_room search(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id)
+{
+	uint32_t depth = UINT32_C(1) << table->depth_shift;
+	struct lag lag = lag_of(table, tuple);
 	uint16_t candidate = *id;
 
-	for (uint32_t i = 0; i < usable && i < MATCH_PROBES; i++, candidate++) {
+	if (lag.count > LAG_MAX) {
+		return MATCH_TUPLE_FULL;
+	}
+	if (limit < depth && depth <= DEPTH_TO_COUNT) {
+		if (tuple_in_flight(table, &lag, tuple) >= limit) {
+			return MATCH_TUPLE_FULL;
+		}
+		limit = depth;
+	}
+	for (uint32_t i = 0; i < limit && i < MATCH_PROBES; i++, candidate++) {
 		uint64_t place;
 
-		if ((candidate & (depth - 1)) >= usable) {
-			candidate = (uint16_t)((candidate | (depth - 1)) + 1);
-		}
+		candidate = first_usable(table, limit, candidate);
 		place = match_place(table, tuple, candidate);
-		if (!lag_has(table, lag, place) && index_is_free(table, place)) {
+		if (!lag_has(table, &lag, place) && index_is_free(table, place)) {
 			*id = candidate;
 			return MATCH_ROOM;
 		}
@@ -124,42 +143,46 @@ static enum match_room search(const struct match_table *table, const struct lag 
 	return MATCH_TUPLE_FULL;
 }
 
+// With a limit below the depth the mark stands for the tuple's last query: when the head has passed that,
+// none is in flight.
+static enum match_room reserve_limited(struct match_table *table, uint32_t tuple, uint32_t limit,
+                                       uint16_t *id, match_mark *mark)
+{
+	match_mark head_mark = match_mark_of(table->head_seen, table->mark_shift);
+	uint32_t depth = UINT32_C(1) << table->depth_shift;
+
+	if (match_mark_is_passed(*mark, head_mark)) {
+		*id = depth <= DEPTH_TO_COUNT ? *id : first_usable(table, limit, *id);
+	} else if (search(table, tuple, limit, id) != MATCH_ROOM) {
+		return MATCH_TUPLE_FULL;
+	}
+	*mark = match_mark_from(table->tail + 1, table->mark_shift);
+	return MATCH_ROOM;
+}
+
 // The next query finds a place without a search in all but a failing network: ids count up, so the place
-// tried first is the one that was used longest ago (which also keeps late replies recognisable longest). A
-// limit below the depth must not cost a count of the whole tuple a query: where there are few places they are
-// counted, else only `limit` of them are used, so no more can be in flight. Probing ends after MATCH_PROBES,
-// so a tuple full of lost queries costs a bounded time a query due; the first place tried is the first to
-// expire, so no tuple stays blocked that way.
+// tried first is the one that was used longest ago (which also keeps late replies recognisable longest).
 enum match_room match_reserve(struct match_table *table, uint32_t tuple, uint32_t limit, uint16_t *id,
                               match_mark *mark)
 {
 	uint32_t depth = UINT32_C(1) << table->depth_shift;
-	uint32_t usable = limit > 0 && limit < depth ? limit : depth;
 	struct match_staging staging;
 	match_mark after = *mark;
 	uint16_t wanted = *id;
-	struct lag lag;
 
 	table->head_seen = atomic_load_explicit(&table->head, memory_order_acquire);
 	if (table->tail - table->head_seen > table->log_mask) {
 		return MATCH_TABLE_FULL;
 	}
+	if (limit > 0 && limit < depth) {
+		return reserve_limited(table, tuple, limit, id, mark);
+	}
 	staging = match_staging_begin(table);
-	if (mark_has_room(&staging, wanted, &after) && usable == depth) {
+	if (mark_has_room(&staging, wanted, &after)) {
 		*mark = after;
 		return MATCH_ROOM;
 	}
-	lag = lag_of(table, tuple);
-	if (lag.count > LAG_MAX) {
-		return MATCH_TUPLE_FULL;
-	}
-	if (usable < depth && depth <= DEPTH_TO_COUNT) {
-		if (tuple_in_flight(table, &lag, tuple) >= limit) {
-			return MATCH_TUPLE_FULL;
-		}
-		usable = depth;
-	}
-	if (search(table, &lag, tuple, usable, id) != MATCH_ROOM) {
+	if (search(table, tuple, depth, id) != MATCH_ROOM) {
 		return MATCH_TUPLE_FULL;
 	}
 	if (((wanted ^ *id) & ~staging.block_mask) != 0) {
