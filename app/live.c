@@ -222,6 +222,12 @@ static void *send_frames(void *context)
 	while (!atomic_load(queue->leave) && (rc == 0 || rc == -EINTR || rc == -ENOMEM || rc == -EAGAIN)) {
 		rc = run(queue, RUNS);
 	}
+	if (rc < 0 && !atomic_load(queue->leave)) {
+		fprintf(stderr,
+		        "staleflow: the kernel does not run the program that sends any more: %s; queries are "
+		        "dropped\n",
+		        strerror(-rc));
+	}
 	return NULL;
 }
 

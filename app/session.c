@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <rte_ether.h>
-#include <rte_lcore.h>
 #include <rte_mbuf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +15,6 @@
 // of unusual frames for the capture file, 12 MiB a receiver.
 #define CAPTURE_QUERIES 65536
 #define CAPTURE_FRAMES  4096
-
-// Queries a second of one sender that an XDP socket sends on slow machines, too.
-#define SOCKET_RATE 250e3
-
 // A locally administered address (IEEE 802, 8.4) for the model: nobody else on a ring.
 static const uint8_t director_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x02};
 static const uint8_t generator_mac[6] = {0x02, 0x53, 0x46, 0x00, 0x00, 0x01};
@@ -45,37 +40,18 @@ int session_load_queries(struct session *session, struct error *error)
 	                 "no queries are given; name a file with -d or a zone with --generate");
 }
 
-// Whether queries leave as live frames. At rates that an XDP socket keeps up with they leave by that: a frame
-// goes with the call that hands it over, where a polling thread that has to share its CPU lets frames wait
-// for some milliseconds.
-static bool sends_live(const struct plan *plan)
-{
-	const struct load_profile *profile = &plan->load.profile;
-
-	if (plan->port.driver != PLAN_DRIVER_XDP_LIVE || plan->queries.source == PLAN_QUERIES_TRACE) {
-		return false;
-	}
-	return profile->count == 0 || load_profile_peak(profile) / plan->lcores.senders > SOCKET_RATE;
-}
-
-// A sender's queue has a thread of its own in the kernel.
-static unsigned live_threads(const struct plan *plan)
-{
-	return sends_live(plan) ? plan->lcores.senders : 0;
-}
-
 struct lcore_shape session_lcores(const struct plan *plan)
 {
 	return (struct lcore_shape){.senders = plan->lcores.senders,
 	                            .receivers = plan->lcores.receivers,
 	                            .combined = plan->lcores.combined,
 	                            .other = model_is_embedded(plan),
-	                            .threads = live_threads(plan)};
+	                            .threads = egress_threads(plan)};
 }
 
 unsigned session_lcore_cpus(const struct session *session)
 {
-	unsigned cpus = session->environment.cpus, threads = live_threads(session->plan);
+	unsigned cpus = session->environment.cpus, threads = egress_threads(session->plan);
 
 	return cpus > threads ? cpus - threads : 0;
 }
@@ -282,8 +258,8 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	        .patience = load->patience,
 	        .seed = plan->seed,
 	        .port = session->port.id,
-	        .transmit = session->live != NULL ? live_transmit : NULL,
-	        .transmit_queues = session->live_queues,
+	        .transmit = session->egress.transmit,
+	        .transmit_queues = session->egress.queues,
 	        .receivers = plan->lcores.receivers,
 	        .receive_queues = (uint16_t)pools_receive_queues(plan),
 	        .dispatch_size = plan->port.ring_size,
@@ -337,45 +313,6 @@ static unsigned longest_frame(const struct session *session)
 	unsigned vlan = plan->port.vlan != 0 ? RTE_VLAN_HLEN : 0;
 
 	return RTE_ETHER_HDR_LEN + vlan + session->queries->longest + header_length(plan);
-}
-
-static int open_live(struct session *session, struct error *error)
-{
-	const struct plan *plan = session->plan;
-	struct live_options options = {.interface = plan->port.device,
-	                               .queues = plan->lcores.senders,
-	                               .ring_size = plan->port.ring_size,
-	                               .longest = longest_frame(session)};
-	int rc = live_open(&session->live, &options, error);
-
-	if (rc == 0 && !sends_live(plan)) {
-		live_close(session->live);
-		session->live = NULL;
-		return 0;
-	}
-	for (unsigned i = 0; rc == 0 && i < options.queues; i++) {
-		session->live_queues[i] = live_queue(session->live, i);
-	}
-	return rc;
-}
-
-// The threads get the CPUs that no lcore polls on; where there are none, that of the main lcore, which
-// sleeps.
-static int start_live(struct session *session, struct error *error)
-{
-	cpu_set_t cpus = session->environment.allowed, both;
-	unsigned lcore;
-
-	RTE_LCORE_FOREACH_WORKER (lcore) {
-		cpu_set_t taken = rte_lcore_cpuset(lcore);
-
-		CPU_AND(&both, &cpus, &taken);
-		CPU_XOR(&cpus, &cpus, &both);
-	}
-	if (CPU_COUNT(&cpus) == 0) {
-		cpus = rte_lcore_cpuset(rte_get_main_lcore());
-	}
-	return live_start(session->live, &cpus, error);
 }
 
 // A receiver has a ring of its own: one producer each.
@@ -436,8 +373,8 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	if (rc == 0 && model_is_embedded(plan)) {
 		rc = make_director(session, error);
 	}
-	if (rc == 0 && plan->port.driver == PLAN_DRIVER_XDP_LIVE) {
-		rc = open_live(session, error);
+	if (rc == 0) {
+		rc = egress_open(&session->egress, plan, longest_frame(session), error);
 	}
 	if (rc < 0) {
 		return rc;
@@ -454,8 +391,8 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	if (rc == 0) {
 		rc = stats_snapshot_init(&session->snapshot, &session->team->shape, error);
 	}
-	if (rc == 0 && session->live != NULL) {
-		rc = start_live(session, error);
+	if (rc == 0) {
+		rc = egress_start(&session->egress, &session->environment, error);
 	}
 	return rc;
 }
@@ -464,7 +401,7 @@ void session_close(struct session *session)
 {
 	stats_snapshot_release(&session->snapshot);
 	steering_stop(&session->steering);
-	live_close(session->live);
+	egress_close(&session->egress);
 	worker_team_free(session->team);
 	for (unsigned i = 0; session->captures != NULL && i < session->plan->lcores.receivers; i++) {
 		capture_release(&session->captures[i]);

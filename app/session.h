@@ -7,10 +7,10 @@
 #include "clock.h"
 #include "config/plan.h"
 #include "director/director.h"
+#include "egress.h"
 #include "environment.h"
 #include "interface.h"
 #include "lcore.h"
-#include "live.h"
 #include "pools.h"
 #include "port.h"
 #include "steering.h"
@@ -29,8 +29,7 @@ struct session {
 	struct port director_port; ///< the model's end of the pair
 	bool port_opened, director_port_opened;
 	struct pools pools;
-	struct live *live;                   ///< sends in the port's place; NULL: the port does
-	void *live_queues[FLOW_WORKERS_MAX]; ///< of it, one a sender
+	struct egress egress;
 	uint8_t next_hop[6];
 	struct director *director;
 	struct worker_team *team;
