@@ -33,8 +33,8 @@ struct queue {
 	struct live_end end;
 	int map, programs[LIVE_PROGRAMS], listeners[LIVE_PROGRAMS];
 	uint8_t *page; ///< what the kernel's pages hold at first
-	pthread_t thread;
-	bool running;
+	pthread_t thread, waker;
+	bool running, woken; ///< which of them was started
 	const _Atomic bool *leave;
 };
 
@@ -231,6 +231,56 @@ static void *send_frames(void *context)
 	return NULL;
 }
 
+// The kernel's loop is one RCU reader until it has to reschedule (bpf_test_timer_continue(),
+// net/bpf/test_run.c). On a CPU with nothing else to do it never has to, and whoever waits for readers
+// (removing a device or a program) would wait for seconds. So somebody wants that CPU now and then.
+static void *let_readers_end(void *context)
+{
+	static const struct timespec pause = {.tv_nsec = 10000000};
+	const struct queue *queue = (const struct queue *)context;
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
+	while (!atomic_load(queue->leave)) {
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+// The CPU of that place in the set, counted round.
+static cpu_set_t one_of(const cpu_set_t *cpus, unsigned place)
+{
+	cpu_set_t found;
+	int cpu = -1;
+
+	for (place %= (unsigned)CPU_COUNT(cpus), place++; place > 0; place--) {
+		do {
+			cpu++;
+		} while (!CPU_ISSET(cpu, cpus));
+	}
+	CPU_ZERO(&found);
+	CPU_SET(cpu, &found);
+	return found;
+}
+
+static int start_queue(struct queue *queue, const cpu_set_t *cpu)
+{
+	pthread_attr_t attributes;
+	int rc;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setaffinity_np(&attributes, sizeof(*cpu), cpu);
+	rc = -pthread_create(&queue->thread, &attributes, send_frames, queue);
+	queue->running = rc == 0;
+	if (rc == 0) {
+		rc = -pthread_create(&queue->waker, &attributes, let_readers_end, queue);
+		queue->woken = rc == 0;
+	}
+	pthread_attr_destroy(&attributes);
+	return rc;
+}
+
 static void on_wake(int number)
 {
 	(void)number;
@@ -239,20 +289,15 @@ static void on_wake(int number)
 int live_start(struct live *live, const cpu_set_t *cpus, struct error *error)
 {
 	struct sigaction action = {.sa_handler = on_wake};
-	pthread_attr_t attributes;
 	int rc = 0;
 
 	sigemptyset(&action.sa_mask);
 	sigaction(WAKE, &action, NULL);
-	pthread_attr_init(&attributes);
-	pthread_attr_setaffinity_np(&attributes, sizeof(*cpus), cpus);
 	for (unsigned i = 0; rc == 0 && i < live->count; i++) {
-		struct queue *queue = &live->queues[i];
+		cpu_set_t cpu = one_of(cpus, i);
 
-		rc = -pthread_create(&queue->thread, &attributes, send_frames, queue);
-		queue->running = rc == 0;
+		rc = start_queue(&live->queues[i], &cpu);
 	}
-	pthread_attr_destroy(&attributes);
 	return rc == 0 ? 0
 	               : error_set_at(error, rc, live->interface, 0, 0,
 	                              "the thread that sends does not start: %s", strerror(-rc));
@@ -303,6 +348,9 @@ static void close_queue(struct queue *queue)
 {
 	if (queue->running) {
 		stop_thread(queue);
+	}
+	if (queue->woken) {
+		pthread_join(queue->waker, NULL);
 	}
 	for (int kind = 0; kind < LIVE_PROGRAMS; kind++) {
 		if (queue->listeners[kind] >= 0) {

@@ -28,7 +28,7 @@ struct live_options {
  */
 int live_open(struct live **out, const struct live_options *options, struct error *error);
 
-/** Start the threads that send, on these CPUs. */
+/** Start the threads that send, each on one of these CPUs. */
 int live_start(struct live *live, const cpu_set_t *cpus, struct error *error);
 
 /** The queue of that number, for live_transmit(). */
