@@ -50,8 +50,8 @@ def make_pair():
     run(f"ip neighbour replace {SERVER} lladdr {mac} dev client nud permanent")
     # Replies to tuples that the client's kernel doesn't know go to its MAC address without being asked for.
     own = re.search(r"link/ether (\S+)", run("ip -o link show client"))[1]
-    for host in range(16):
-        in_server(f"ip neighbour replace 10.53.1.{host} lladdr {own} dev server nud permanent")
+    for address in (KERNEL_SOURCE, *(f"10.53.1.{host}" for host in range(16))):
+        in_server(f"ip neighbour replace {address} lladdr {own} dev server nud permanent")
     with open(WORK + "/queries", "w") as queries:
         queries.write(f"{NAME} A\n")
     return mac

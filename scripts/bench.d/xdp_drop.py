@@ -1,4 +1,4 @@
-"""An XDP program at an interface that drops what comes, but for frames of one IPv4 source. It stays as long as this process.
+"""An XDP program at an interface that drops IPv4 but for one source. It stays as long as this process.
 
 usage: xdp_drop.py INTERFACE SOURCE; prints "ready"
 """
@@ -13,6 +13,7 @@ SYS_BPF = {"x86_64": 321, "aarch64": 280}
 BPF_PROG_LOAD, BPF_LINK_CREATE = 5, 28
 BPF_PROG_TYPE_XDP, BPF_XDP = 6, 37  # bpf_prog_type, bpf_attach_type
 XDP_DROP, XDP_PASS = 1, 2
+IPV4 = socket.htons(0x0800)
 
 
 def bpf(command, attributes):
@@ -34,7 +35,9 @@ def program(source):
         instruction(0x61, 3, 1, 4),              # r3 = context->data_end
         instruction(0xbf, 4, 2),                 # r4 = r2
         instruction(0x07, 4, value=34),          # r4 += Ethernet and IPv4 headers
-        instruction(0x2d, 4, 3, 4),              # if r4 > r3: drop
+        instruction(0x2d, 4, 3, 4),              # if r4 > r3: pass
+        instruction(0x69, 5, 2, 12),             # r5 = EtherType
+        instruction(0x55, 5, 0, 2, IPV4),        # if it is another (ARP): pass
         instruction(0x61, 5, 2, 26),             # r5 = source address
         instruction(0x56, 5, 0, 2, address),     # if it is another: drop
         instruction(0xb7, 0, value=XDP_PASS),
