@@ -18,6 +18,7 @@ SERVER = "10.53.255.53"
 SOURCES = "10.53.1.0/28"  # no address of this machine: its kernel takes no reply for its own
 KERNEL_SOURCE = "10.53.0.1"  # dnsperf's
 NAME = "www.lab.test"
+TRIES, DISTURBED = 4, 0.03  # a measurement in which others had more of the machine is made again, so often
 SIZE_RATE = 16_000_000  # tables for more queries than any driver sends: a full table is no measure of a driver
 
 
@@ -145,11 +146,31 @@ def children(pid):
     return found
 
 
+def busy_elsewhere():
+    """ns of CPU time that processes outside of these namespaces had so far."""
+    with open("/proc/stat") as first:
+        user, nice, system, _, _, irq, softirq = (int(word) for word in first.readline().split()[1:8])
+    ours = cpu_of(1)  # this process, and all that it started
+    return (user + nice + system + irq + softirq) * 1_000_000_000 // os.sysconf("SC_CLK_TCK") - ours
+
+
 def look(pid):
-    return {"ns": time.monotonic_ns(), "sent": counter("tx_packets"), "answered": counter("rx_packets"), "cpu": cpu_of(pid)}
+    return {"ns": time.monotonic_ns(), "sent": counter("tx_packets"), "answered": counter("rx_packets"), "cpu": cpu_of(pid), "elsewhere": busy_elsewhere()}
 
 
 def measure(command, seconds):
+    """What measure_once() finds, of the least disturbed of some tries: the first in which others leave the machine to it."""
+    found = None
+    for _ in range(TRIES):
+        last = measure_once(command, seconds)
+        if found is None or last["elsewhere"] < found["elsewhere"]:
+            found = last
+        if found["elsewhere"] <= DISTURBED:
+            break
+    return found
+
+
+def measure_once(command, seconds):
     """Rates and CPU of a generator in the middle of its run, by the interface's counters whatever the generator says itself."""
     subprocess.run(["ip", "link", "set", "client", "xdp", "off"], check=True)  # kxdpgun leaves its program behind
     before = counter("tx_packets")
@@ -180,7 +201,8 @@ def measure(command, seconds):
     passed = last["ns"] - first["ns"]
     sent = last["sent"] - first["sent"]
     return {"sent_qps": sent * 1e9 / passed, "answered_qps": (last["answered"] - first["answered"]) * 1e9 / passed,
-            "cpu_ns": (last["cpu"] - first["cpu"]) / max(sent, 1)}
+            "cpu_ns": (last["cpu"] - first["cpu"]) / max(sent, 1),
+            "elsewhere": max(0, last["elsewhere"] - first["elsewhere"]) / passed / os.cpu_count()}
 
 
 def commands(settings, mac, setup):
