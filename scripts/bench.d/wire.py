@@ -50,8 +50,8 @@ def wire(bench, setup, title):
         table.add(*cells)
         bench.results.append({"bench": "wire-" + setup, "subject": name, "sent_qps": sent, "answered_qps": answered, "cpu_ns": cpu,
                               "ratios": ratios})
-    worst = max(line["elsewhere"] for runs in lines.values() for line in runs)
-    bench.publish(table, f"While these were measured, others took {100 * worst:.0f} % of the machine at the most.")
+    worst, who = max((line["elsewhere"], name) for name, runs in lines.items() for line in runs)
+    bench.publish(table, f"While these were measured, others took {100 * worst:.0f} % of the machine at the most ({who}).")
 
 
 def wire_sink(bench):
