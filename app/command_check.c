@@ -103,7 +103,7 @@ static void print_wire(const struct plan *plan, const struct dns_query_set *quer
 		       rate * (lengths.query + WIRE_OVERHEAD) * 8e-9,
 		       rate * (lengths.reply + WIRE_OVERHEAD) * 8e-9);
 	}
-	if ((plan->port.driver == PLAN_DRIVER_AF_PACKET || plan->port.driver == PLAN_DRIVER_AF_XDP) &&
+	if (plan_driver_has_interface(plan->port.driver) &&
 	    interface_read(plan->port.device, &interface, &ignored) == 0) {
 		link = (double)interface.speed_mbps * 1e6;
 	}
@@ -201,6 +201,9 @@ static void print_lcores(const struct plan *plan)
 			}
 		}
 		printf("\n");
+	}
+	if (shape.threads > 0) {
+		printf("  besides, a thread of each sender that polls in the kernel (xdp_live)\n");
 	}
 }
 

@@ -175,6 +175,7 @@ int environment_start(const struct environment_options *options, struct environm
 		                    options->memory_mib, huge ? "hugepages" : "normal pages");
 	}
 	out->lcores = rte_lcore_count();
+	out->allowed = cpus;
 	out->cpus = (unsigned)CPU_COUNT(&cpus);
 	out->huge = huge;
 	if (options->lcores != NULL && out->lcores < 2) {

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct environment_options {
 struct environment {
 	unsigned lcores;
 	unsigned cpus;       ///< CPUs that the process may run on
+	cpu_set_t allowed;   ///< which these are
 	bool oversubscribed; ///< more lcores that poll than CPUs
 	bool huge;
 };

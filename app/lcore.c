@@ -72,8 +72,10 @@ unsigned lcore_count(const struct lcore_shape *shape, unsigned cpus)
 {
 	unsigned wanted = shape->senders + (shape->combined ? 0 : shape->receivers) + (shape->other ? 1 : 0);
 
+	unsigned left = cpus > shape->threads ? cpus - shape->threads : 1;
+
 	// The main lcore sleeps between its rounds: it needs no CPU of its own.
-	return 1 + (wanted < cpus ? wanted : cpus > 0 ? cpus : 1);
+	return 1 + (wanted < left ? wanted : left);
 }
 
 void lcore_place(const struct lcore_shape *shape, unsigned lcores, struct lcore_places *out)
@@ -117,7 +119,10 @@ static void find_lcores(struct lcore_plan *plan, const struct clock *clock, unsi
 int lcore_assign(struct lcore_plan *plan, struct worker_team *team, bool combined, lcore_step other,
                  void *other_context, const struct clock *clock, unsigned cpus, struct error *error)
 {
-	struct lcore_shape shape = {team->sender_count, team->receiver_count, combined, other != NULL};
+	struct lcore_shape shape = {.senders = team->sender_count,
+	                            .receivers = team->receiver_count,
+	                            .combined = combined,
+	                            .other = other != NULL};
 	struct lcore_places places;
 
 	memset(plan, 0, sizeof(*plan));

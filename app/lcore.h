@@ -41,8 +41,9 @@ struct lcore_plan {
 /** How many roles there are. */
 struct lcore_shape {
 	unsigned senders, receivers;
-	bool combined; ///< a receiver has its sender's lcore
-	bool other;    ///< the embedded director
+	bool combined;    ///< a receiver has its sender's lcore
+	bool other;       ///< the embedded director
+	unsigned threads; ///< besides lcores, that poll and want a CPU each
 };
 
 /** Which of the lcores that poll, 0.., each role has. */

@@ -343,6 +343,7 @@ int output_finish(struct output *output, struct session *session, struct events 
 	input.director = input.director_count > 0 ? truth : NULL;
 	if (!output->simulated) {
 		output_read_port(session->port.id, &input.box);
+		input.box.port_tx_packets = egress_sent(&session->egress, input.box.port_tx_packets);
 	}
 	if (judge_finish(&output->judge, session, events, result,
 	                 input.box.port_rx_missed + session->snapshot.receiver[STATS_DISPATCH_DROPPED],

@@ -31,7 +31,7 @@ static bool is_driver(const struct plan *plan, enum plan_driver driver, const ch
 
 static bool is_af_xdp(const struct plan *plan)
 {
-	return is_driver(plan, PLAN_DRIVER_AF_XDP, "net_af_xdp");
+	return is_driver(plan, PLAN_DRIVER_AF_XDP, "net_af_xdp") || plan->port.driver == PLAN_DRIVER_XDP_LIVE;
 }
 
 // A socket, or a file of a tap, both sends and receives: the kernel spreads what arrives over all of them,

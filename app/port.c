@@ -33,6 +33,7 @@ static const struct {
 } virtual_drivers[] = {
         {PORT_DRIVER_AF_PACKET, "net_af_packet", "librte-net-af-packet23"},
         {PORT_DRIVER_AF_XDP, "net_af_xdp", "librte-net-af-xdp23"},
+        {PORT_DRIVER_XDP_LIVE, "net_af_xdp", "librte-net-af-xdp23"},
         {PORT_DRIVER_TAP, "net_tap", "librte-net-tap23"},
 };
 
@@ -258,6 +259,7 @@ int port_open(const struct port_options *options, struct port *port, struct erro
 	switch (options->driver) {
 	case PORT_DRIVER_AF_PACKET:
 	case PORT_DRIVER_AF_XDP:
+	case PORT_DRIVER_XDP_LIVE:
 	case PORT_DRIVER_TAP:
 		return open_virtual(options, port, error);
 	case PORT_DRIVER_PCI:

@@ -13,6 +13,7 @@
 enum port_driver {
 	PORT_DRIVER_AF_PACKET, ///< a kernel interface, through a packet socket
 	PORT_DRIVER_AF_XDP,    ///< a kernel interface, through an XDP socket
+	PORT_DRIVER_XDP_LIVE,  ///< as AF_XDP; queries leave by app/live.h, the rest by the port
 	PORT_DRIVER_TAP,       ///< a new kernel interface of that name, with us at its other end
 	PORT_DRIVER_PCI,       ///< a NIC bound to a user-space driver; the device is its PCI address
 	PORT_DRIVER_DEVICE,    ///< any DPDK device string, e.g. "net_memif0,role=client"

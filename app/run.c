@@ -73,7 +73,7 @@ int run_real(struct session *session, struct events *events, struct output *outp
 	bool director = session->director != NULL;
 	int rc = lcore_assign(&lcores, session->team, session->plan->lcores.combined,
 	                      director ? events_seat_step : NULL, director ? seat : NULL, &session->clock,
-	                      session->environment.cpus, error);
+	                      session_lcore_cpus(session), error);
 	ns_t now;
 
 	if (rc < 0) {

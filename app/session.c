@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <rte_ether.h>
 #include <rte_mbuf.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +45,15 @@ struct lcore_shape session_lcores(const struct plan *plan)
 	return (struct lcore_shape){.senders = plan->lcores.senders,
 	                            .receivers = plan->lcores.receivers,
 	                            .combined = plan->lcores.combined,
-	                            .other = model_is_embedded(plan)};
+	                            .other = model_is_embedded(plan),
+	                            .threads = egress_threads(plan)};
+}
+
+unsigned session_lcore_cpus(const struct session *session)
+{
+	unsigned cpus = session->environment.cpus, threads = egress_threads(session->plan);
+
+	return cpus > threads ? cpus - threads : 0;
 }
 
 static int start_environment(struct session *session, enum session_kind kind, struct error *error)
@@ -73,6 +82,7 @@ void session_port_options(const struct plan *plan, struct port_options *out)
 	static const enum port_driver drivers[PLAN_DRIVERS] = {
 	        [PLAN_DRIVER_AF_PACKET] = PORT_DRIVER_AF_PACKET,
 	        [PLAN_DRIVER_AF_XDP] = PORT_DRIVER_AF_XDP,
+	        [PLAN_DRIVER_XDP_LIVE] = PORT_DRIVER_XDP_LIVE,
 	        [PLAN_DRIVER_TAP] = PORT_DRIVER_TAP,
 	        [PLAN_DRIVER_PCI] = PORT_DRIVER_PCI,
 	        [PLAN_DRIVER_DEVICE] = PORT_DRIVER_DEVICE,
@@ -136,8 +146,6 @@ static int find_next_hop(struct session *session, struct error *error)
 	        .longest_interval = plan->service.resolve_interval,
 	        .timeout = plan->service.resolve_timeout,
 	};
-	bool kernel_interface =
-	        plan->port.driver == PLAN_DRIVER_AF_PACKET || plan->port.driver == PLAN_DRIVER_AF_XDP;
 	struct interface interface;
 	int rc;
 
@@ -149,7 +157,7 @@ static int find_next_hop(struct session *session, struct error *error)
 		memcpy(session->next_hop, plan->service.mac.bytes, sizeof(session->next_hop));
 		return 0;
 	}
-	if (plan->service.gateway.family == ADDRESS_NONE && kernel_interface) {
+	if (plan->service.gateway.family == ADDRESS_NONE && plan_driver_has_interface(plan->port.driver)) {
 		rc = interface_read(plan->port.device, &interface, error);
 		if (rc == 0) {
 			rc = interface_next_hop(&interface, &plan->service.address, &options.target, error);
@@ -250,6 +258,8 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	        .patience = load->patience,
 	        .seed = plan->seed,
 	        .port = session->port.id,
+	        .transmit = session->egress.transmit,
+	        .transmit_queues = session->egress.queues,
 	        .receivers = plan->lcores.receivers,
 	        .receive_queues = (uint16_t)pools_receive_queues(plan),
 	        .dispatch_size = plan->port.ring_size,
@@ -275,9 +285,15 @@ void session_team_options(const struct session *session, struct worker_team_opti
 	memcpy(out->header.destination_mac, session->next_hop, sizeof(out->header.destination_mac));
 }
 
+// Of IP and UDP.
+static unsigned header_length(const struct plan *plan)
+{
+	return plan->service.address.family == ADDRESS_IPV6 ? 48 : 28;
+}
+
 static int check_lengths(const struct session *session, struct error *error)
 {
-	unsigned header = session->plan->service.address.family == ADDRESS_IPV6 ? 48 : 28;
+	unsigned header = header_length(session->plan);
 
 	if (session->queries->longest + header > session->port.mtu) {
 		return error_set(error, -EMSGSIZE,
@@ -288,6 +304,15 @@ static int check_lengths(const struct session *session, struct error *error)
 		                 session->port.mtu);
 	}
 	return 0;
+}
+
+// The longest frame of a query.
+static unsigned longest_frame(const struct session *session)
+{
+	const struct plan *plan = session->plan;
+	unsigned vlan = plan->port.vlan != 0 ? RTE_VLAN_HLEN : 0;
+
+	return RTE_ETHER_HDR_LEN + vlan + session->queries->longest + header_length(plan);
 }
 
 // A receiver has a ring of its own: one producer each.
@@ -348,6 +373,9 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	if (rc == 0 && model_is_embedded(plan)) {
 		rc = make_director(session, error);
 	}
+	if (rc == 0) {
+		rc = egress_open(&session->egress, plan, longest_frame(session), error);
+	}
 	if (rc < 0) {
 		return rc;
 	}
@@ -363,6 +391,9 @@ int session_open(struct session *session, const struct plan *plan, enum session_
 	if (rc == 0) {
 		rc = stats_snapshot_init(&session->snapshot, &session->team->shape, error);
 	}
+	if (rc == 0) {
+		rc = egress_start(&session->egress, &session->environment, error);
+	}
 	return rc;
 }
 
@@ -370,6 +401,7 @@ void session_close(struct session *session)
 {
 	stats_snapshot_release(&session->snapshot);
 	steering_stop(&session->steering);
+	egress_close(&session->egress);
 	worker_team_free(session->team);
 	for (unsigned i = 0; session->captures != NULL && i < session->plan->lcores.receivers; i++) {
 		capture_release(&session->captures[i]);

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "config/plan.h"
 #include "director/director.h"
+#include "egress.h"
 #include "environment.h"
 #include "interface.h"
 #include "lcore.h"
@@ -28,6 +29,7 @@ struct session {
 	struct port director_port; ///< the model's end of the pair
 	bool port_opened, director_port_opened;
 	struct pools pools;
+	struct egress egress;
 	uint8_t next_hop[6];
 	struct director *director;
 	struct worker_team *team;
@@ -65,6 +67,9 @@ void session_port_options(const struct plan *plan, struct port_options *out);
 
 /** The roles that this plan has for lcores. */
 struct lcore_shape session_lcores(const struct plan *plan);
+
+/** CPUs that lcores have to themselves: those of the process, without those that polling threads take. */
+unsigned session_lcore_cpus(const struct session *session);
 
 /** Bytes that records on their way to the capture file take. */
 uint64_t session_capture_memory(const struct plan *plan);

@@ -62,6 +62,10 @@ static int check_own_port(const struct config_checked *check)
 		        "a director needs a port to answer on; give a network interface (--iface), a NIC "
 		        "(--pci), or a DPDK device (--device)");
 	}
+	if (driver == PLAN_DRIVER_XDP_LIVE) {
+		return REFUSE(check, "port.driver",
+		              "xdp_live sends a generator's queries; a director has af_xdp and af_packet");
+	}
 	return check_port(check);
 }
 

@@ -279,6 +279,7 @@ static int finish_port(const struct finish *f)
 	switch (draft->plan.port.driver) {
 	case PLAN_DRIVER_AF_PACKET:
 	case PLAN_DRIVER_AF_XDP:
+	case PLAN_DRIVER_XDP_LIVE:
 	case PLAN_DRIVER_TAP:
 		move_text(&draft->plan.port.device, &draft->interface);
 		break;

@@ -51,7 +51,7 @@ NAMES(family_names, "any", "inet", "inet6")
 NAMES(distribution_names, "constant", "exponential", "uniform")
 NAMES(label_names, "random", "counting")
 NAMES(begin_names, "query", "ready")
-NAMES(driver_names, "auto", "af_packet", "af_xdp", "tap", "pci", "device", "director")
+NAMES(driver_names, "auto", "af_packet", "af_xdp", "xdp_live", "tap", "pci", "device", "director")
 
 static const char *policy_names(unsigned value)
 {
@@ -101,7 +101,7 @@ const struct config_key config_keys[] = {
 	RIVAL("port.device", CONFIG_TEXT, RUN(device), NULL, 0, 0, NULL, "device", "ARGS",
 	      "port.interface port.pci port.driver", "DPDK device string, e.g. net_memif0,role=client."),
 	CHOICE("port.driver", RUN(plan.port.driver), "auto", driver_names, NULL, "driver", "NAME",
-	       "How to drive it. auto: af_packet for an interface; director is the load balancer model inside the process."),
+	       "How to drive it. auto: af_packet for an interface; xdp_live is af_xdp that sends without socket buffers and takes a CPU more a sender; director is the load balancer model inside the process."),
 	OPTION("port.receive_queues", CONFIG_INTEGER, RUN(plan.port.receive_queues), "1", 1, 64, NULL, "rx-queues", "N",
 	       "Receive queues of the port, shared out among the receiving lcores; by default one each. Drivers of kernel interfaces have one a sender at least."),
 	KEY("port.ring_size", CONFIG_INTEGER, RUN(plan.port.ring_size), "1024", 64, 32768, "Descriptors a queue that are asked for."),

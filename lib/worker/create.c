@@ -67,6 +67,10 @@ static int make_sender(struct worker_team *team, const struct worker_team_option
 	sender->number = number;
 	sender->port = options->port;
 	sender->queue = (uint16_t)(options->first_queue + number);
+	if (options->transmit != NULL) {
+		sender->transmit = options->transmit;
+		sender->transmit_queue = options->transmit_queues[number];
+	}
 	sender->marks = options->mark_checksums ? PACKET_MARKS_GOOD : 0;
 	sender->pool = options->pools[number];
 	sender->space = team->space;

@@ -176,8 +176,10 @@ static void account(struct worker_sender *sender, unsigned count, ns_t now)
 
 static unsigned send_pending(struct worker_sender *sender, ns_t now)
 {
-	unsigned accepted = rte_eth_tx_burst(sender->port, sender->queue, sender->frames,
-	                                     (uint16_t)sender->pending_count);
+	uint16_t count = (uint16_t)sender->pending_count;
+	unsigned accepted = sender->transmit == NULL
+	                            ? rte_eth_tx_burst(sender->port, sender->queue, sender->frames, count)
+	                            : sender->transmit(sender->transmit_queue, sender->frames, count);
 
 	if (accepted < sender->pending_count) {
 		stats_add(&sender->stats->counters[STATS_TX_RETRIES], 1);

@@ -122,14 +122,14 @@ class Bench:
             sys.exit(f"bench: dpdk-testpmd sent nothing into {device}; its last words: {words}")
         return {"cpu_ns": cpu / int(packets[-1])}
 
-    def publish(self, table, *notes):
+    def publish(self, table, *notes, noise=None):
         """Print a table, and what the machine did besides since the last one: noise has its cause beside it."""
         now = machine_time()
         busy, own, passed = (after - before for before, after in zip(self.since, now))
         if passed > 1:  # a second table of the same runs has the same note
             self.since = now
             self.noise = f"Other work took {100 * max(0, busy - own) / passed:.0f} % of the machine meanwhile."
-        table.note = " ".join([*notes, self.noise])
+        table.note = " ".join([*notes, noise or self.noise])
         print(f"\n### {table.title}\n\n{table}", flush=True)
         self.tables.append(table)
 

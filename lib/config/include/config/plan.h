@@ -20,12 +20,20 @@ enum plan_driver {
 	PLAN_DRIVER_AUTO, ///< never in a finished plan
 	PLAN_DRIVER_AF_PACKET,
 	PLAN_DRIVER_AF_XDP,
+	PLAN_DRIVER_XDP_LIVE, ///< receives as AF_XDP, sends by XDP live frames
 	PLAN_DRIVER_TAP,
 	PLAN_DRIVER_PCI,
 	PLAN_DRIVER_DEVICE,
 	PLAN_DRIVER_DIRECTOR, ///< the director model inside the process
 	PLAN_DRIVERS,
 };
+
+/** Whether the driver's device is an interface that the kernel keeps. */
+static inline bool plan_driver_has_interface(enum plan_driver driver)
+{
+	return driver == PLAN_DRIVER_AF_PACKET || driver == PLAN_DRIVER_AF_XDP ||
+	       driver == PLAN_DRIVER_XDP_LIVE;
+}
 
 /** Whether checksums of received frames are verified. */
 enum plan_verify {

@@ -32,6 +32,9 @@
  */
 #define WORKER_TUPLE_TRIES 16
 
+/** Hands frames to a port, as DPDK's eth_tx_burst_t does: returns how many of them the port took. */
+typedef uint16_t (*worker_transmit)(void *queue, struct rte_mbuf **frames, uint16_t count);
+
 /** One cohort on one sender. */
 struct worker_cohort {
 	struct flow_picker *picker;
@@ -58,6 +61,8 @@ enum worker_sender_state {
 struct worker_sender {
 	// Read-only after creation.
 	uint16_t port, queue;
+	worker_transmit transmit; ///< sends queries in the port's place; NULL: the port does
+	void *transmit_queue;
 	unsigned number; ///< worker number, 0..
 	bool resident;   ///< the pool's frames hold header and payload already: only what varies is written
 	uint32_t stamped_length; ///< resident, and this long, and written by `stamp` alone; 0: not so

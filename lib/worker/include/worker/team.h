@@ -34,10 +34,12 @@ struct worker_team_options {
 	uint64_t seed;
 
 	uint16_t port;
-	uint16_t first_queue;    ///< senders use queues first_queue, first_queue + 1, ...
-	unsigned receivers;      ///< RX lcores, 1..senders
-	uint16_t receive_queues; ///< shared out among the receivers; some may have none
-	unsigned dispatch_size;  ///< frames on their way from one receiver to another, at most
+	worker_transmit transmit;     ///< sends queries in the port's place; NULL: the port does
+	void *const *transmit_queues; ///< of it, one a sender
+	uint16_t first_queue;         ///< senders use queues first_queue, first_queue + 1, ...
+	unsigned receivers;           ///< RX lcores, 1..senders
+	uint16_t receive_queues;      ///< shared out among the receivers; some may have none
+	unsigned dispatch_size;       ///< frames on their way from one receiver to another, at most
 	enum worker_verify verify;
 	bool mark_checksums; ///< whoever gets the frames' own buffers may believe their checksums: a model's
 	                     ///< ring
