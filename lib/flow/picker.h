@@ -69,8 +69,11 @@ static inline uint32_t flow_draws_ahead(const struct flow_draws *draws, unsigned
 static inline unsigned flow_draws_upcoming(const struct flow_draws *draws, const struct flow_picker *picker,
                                            unsigned skip, uint32_t *tuples, unsigned max)
 {
+	uint32_t first = picker->first;
+	unsigned from = draws->at + skip;
+
 	for (unsigned i = 0; i < max; i++) {
-		tuples[i] = picker->first + flow_draws_ahead(draws, skip + i);
+		tuples[i] = first + draws->locals[(from + i) & (FLOW_PICKER_AHEAD - 1)];
 	}
 	return max;
 }
@@ -82,7 +85,8 @@ static inline void flow_draws_step(struct flow_draws *draws, const struct flow_p
 
 	draws->locals[draws->at] = local;
 	draws->at = (draws->at + 1) & (FLOW_PICKER_AHEAD - 1);
-	__builtin_prefetch(&picker->sent[local], 1);
+	// Further ahead it would be out of the first-level cache again before it is needed.
+	__builtin_prefetch(&picker->sent[flow_draws_ahead(draws, FLOW_PICKER_AHEAD / 2)], 1);
 }
 
 static inline void flow_draws_init(struct flow_draws *draws, const struct flow_picker *picker, uint64_t seed)

@@ -189,7 +189,7 @@ static void number_tuples(struct flow_space *space)
 	space->firsts[space->workers * space->cohort_count] = number;
 }
 
-// What flow_cohort_source4() works out a source from. An index below 2^28 times the rounding error of the
+// What flow_sources4_at() works out a source from. An index below 2^28 times the rounding error of the
 // factor, below address_count, stays below 2^56: so its quotient is exact.
 static int make_tables(struct flow_cohort *cohort, const struct flow_cohort_options *options)
 {

@@ -23,7 +23,7 @@ static inline struct questions questions_begin(const struct worker_sender *sende
 	bool generated = queries->generated != DNS_GENERATED_NONE;
 
 	return (struct questions){.next = sender->question,
-	                          .stride = sender->question_stride,
+	                          .stride = queries->count == 1 && !generated ? 0 : sender->question_stride,
 	                          .first = sender->first_question,
 	                          .end = generated ? UINT64_MAX : queries->count};
 }

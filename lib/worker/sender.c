@@ -144,25 +144,37 @@ static void fill(struct worker_sender *sender, unsigned count, ns_t now)
 	sender->pending_since = now;
 }
 
+// Octets of the first `count` pending frames.
+static uint64_t pending_bytes(const struct worker_sender *sender, unsigned count)
+{
+	uint64_t bytes = 0;
+
+	if (sender->stamped_length > 0) {
+		return (uint64_t)count * sender->stamped_length;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		bytes += sender->pending[i].length;
+	}
+	return bytes;
+}
+
 // The port took the first `count` pending frames: count them, then publish, so that no outcome is counted
 // before its query. RX files outcomes under the send time that entries keep, so the interval is that one's.
 static void account(struct worker_sender *sender, unsigned count, ns_t now)
 {
 	struct stats_sender *stats = sender->stats;
 	uint32_t interval = stats_interval(stats->shape, match_send_time(now));
-	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < count;) {
 		unsigned cohort = sender->pending[i].cohort, first = i;
 
 		for (; i < count && sender->pending[i].cohort == cohort; i++) {
 			stats_add(&stats->by_age[cohort][sender->pending[i].age_class], 1);
-			bytes += sender->pending[i].length;
 		}
 		stats_add(stats_sent_in(stats, cohort, interval), i - first);
 	}
 	stats_add(&stats->counters[STATS_SENT], count);
-	stats_add(&stats->counters[STATS_SENT_BYTES], bytes);
+	stats_add(&stats->counters[STATS_SENT_BYTES], pending_bytes(sender, count));
 	sender->sent += count;
 	match_publish(sender->table, count);
 	sender->pending_count -= count;

@@ -14,23 +14,30 @@ static inline uint8_t *frame_prepare(struct rte_mbuf *frame, uint32_t length, ui
 	return (uint8_t *)frame->buf_addr + RTE_PKTMBUF_HEADROOM;
 }
 
-// All queries are alike and their frames hold them already.
+// All queries are alike and their frames hold them already. Cohort by cohort, so that what their sources have
+// in common stays in registers.
 static void stamp(struct worker_sender *sender, unsigned count)
 {
 	const struct packet_stamp stamp = sender->stamp;
-	const struct flow_cohort *cohorts = sender->space->cohorts;
+	const struct worker_pending *pending = sender->pending, *end = pending + count;
+	struct rte_mbuf *const *frame = sender->frames;
 	uint32_t length = sender->stamped_length;
-	unsigned worker = sender->number;
+	uint64_t marks = sender->marks;
 
-	for (unsigned i = 0; i < count; i++) {
-		struct worker_pending *pending = &sender->pending[i];
-		uint8_t *bytes = frame_prepare(sender->frames[i], length, sender->marks);
-		uint32_t address;
-		uint16_t port;
+	while (pending < end) {
+		unsigned cohort = pending->cohort;
+		const struct flow_sources4 sources =
+		        flow_sources4_of(&sender->space->cohorts[cohort], sender->number);
 
-		flow_cohort_source4(&cohorts[pending->cohort], worker, pending->tuple, &address, &port);
-		packet_stamp_apply(bytes, &stamp, address, port, pending->id);
-		pending->length = length;
+		do {
+			uint8_t *bytes = frame_prepare(*frame++, length, marks);
+			uint32_t address;
+			uint16_t port;
+
+			flow_sources4_at(&sources, pending->tuple, &address, &port);
+			packet_stamp_apply(bytes, &stamp, address, port, pending->id);
+			pending++;
+		} while (pending < end && pending->cohort == cohort);
 	}
 }
 

@@ -65,8 +65,10 @@ static void check_space(const struct flow_space *space)
 					uint32_t worked_out;
 					uint16_t port;
 
-					flow_cohort_source4(&space->cohorts[c], w, number, &worked_out,
-					                    &port);
+					const struct flow_sources4 sources =
+					        flow_sources4_of(&space->cohorts[c], w);
+
+					flow_sources4_at(&sources, number, &worked_out, &port);
 					assert_memory_equal(&worked_out, source.address, 4);
 					assert_int_equal(port, source.port);
 				}

@@ -176,21 +176,42 @@ static inline const struct flow_tuple *flow_space_tuple(const struct flow_space 
 }
 
 /**
- * The source of a tuple that `worker` has in this IPv4 cohort, worked out from its number: for the data path,
- * since two small tables stay in the cache where a record a tuple does not. `address` in network order,
- * `port` in host order.
+ * What the sources of a worker's tuples in an IPv4 cohort are worked out from, in a local variable: for the
+ * data path, since two small tables stay in the cache where a record a tuple does not.
  */
-static inline void flow_cohort_source4(const struct flow_cohort *cohort, unsigned worker, uint32_t tuple,
-                                       uint32_t *address, uint16_t *port)
-{
-	uint32_t index = tuple - cohort->worker_base[worker], row = index, column = 0;
+struct flow_sources4 {
+	const uint32_t *addresses;
+	const uint16_t *ports;
+	uint64_t factor;
+	uint32_t base, address_count, first_port;
+	bool in_a_row;
+};
 
-	if (cohort->address_count > 1) {
-		row = (uint32_t)(((unsigned __int128)index * cohort->address_factor) >> 56);
-		column = index - row * cohort->address_count;
+static inline struct flow_sources4 flow_sources4_of(const struct flow_cohort *cohort, unsigned worker)
+{
+	return (struct flow_sources4){
+	        .addresses = cohort->addresses4,
+	        .ports = cohort->ports,
+	        .factor = cohort->address_factor,
+	        .base = cohort->worker_base[worker],
+	        .address_count = cohort->address_count,
+	        .first_port = cohort->ports[0],
+	        .in_a_row = cohort->ports_in_a_row,
+	};
+}
+
+/** The source of a tuple: `address` in network order, `port` in host order. */
+static inline void flow_sources4_at(const struct flow_sources4 *sources, uint32_t tuple, uint32_t *address,
+                                    uint16_t *port)
+{
+	uint32_t index = tuple - sources->base, row = index, column = 0;
+
+	if (sources->address_count > 1) {
+		row = (uint32_t)(((unsigned __int128)index * sources->factor) >> 56);
+		column = index - row * sources->address_count;
 	}
-	*address = cohort->addresses4[column];
-	*port = cohort->ports_in_a_row ? (uint16_t)(cohort->ports[0] + row) : cohort->ports[row];
+	*address = sources->addresses[column];
+	*port = sources->in_a_row ? (uint16_t)(sources->first_port + row) : sources->ports[row];
 }
 
 /** A tuple's source. `address` points into the space: 4 or 16 octets in network order. */

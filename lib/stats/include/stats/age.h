@@ -21,15 +21,15 @@
  */
 static inline uint16_t stats_age_class(ns_t age)
 {
-	ns_t least = (UINT64_C(1) << STATS_AGE_LOW_BIT) - 1;
-	double value;
+	double value = (double)(int64_t)age;
 	uint64_t bits;
 
+	if (age < (UINT64_C(1) << STATS_AGE_LOW_BIT)) {
+		return 1;
+	}
 	if (age >= UINT64_C(1) << STATS_AGE_TOP_BIT) {
 		return STATS_AGE_CLASSES - 1;
 	}
-	// The class below the first octave comes without a branch, which random ages would mislead.
-	value = (double)(int64_t)(age < least ? least : age);
 	memcpy(&bits, &value, sizeof(bits));
 	return (uint16_t)((bits >> (52 - STATS_AGE_SUB_BITS)) -
 	                  ((1023u + STATS_AGE_LOW_BIT) << STATS_AGE_SUB_BITS) + 2);

@@ -47,7 +47,7 @@ struct worker_pending {
 	ns_t last_sent; ///< the tuple's last use before this query, to undo it
 	uint32_t tuple;
 	uint32_t question;
-	uint32_t length; ///< of the frame
+	uint32_t length; ///< of the frame; of stamped ones the sender's stamped_length says it
 	uint16_t cohort, age_class, id;
 };
 
