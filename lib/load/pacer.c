@@ -202,6 +202,28 @@ static bool look_ahead(struct load_pacer *pacer)
 	return true;
 }
 
+// Put the deadlines up to `now` into the ring, as long as the rate is constant and the segment goes on: what
+// look_ahead() does, but in registers. At tens of millions a second that counts.
+static void look_ahead_evenly(struct load_pacer *pacer, ns_t now)
+{
+	const struct load_time step = pacer->step;
+	uint64_t k = pacer->k, workers = pacer->workers, end = pacer->segment_end;
+	unsigned head = pacer->head, ahead = pacer->ahead;
+	struct load_time due = pacer->due;
+
+	if (pacer->finished || pacer->unlimited || current(pacer)->from_qps != current(pacer)->to_qps) {
+		return;
+	}
+	while (ahead < LOAD_BURST_MAX && due.ns <= now && k + workers < end && step.ns < NS_NEVER / 4) {
+		pacer->deadlines[(head + ahead++) % LOAD_BURST_MAX] = due.ns;
+		k += workers;
+		due.ns += step.ns + __builtin_add_overflow(due.fraction, step.fraction, &due.fraction);
+	}
+	pacer->k = k;
+	pacer->ahead = ahead;
+	pacer->due = due;
+}
+
 void load_pacer_init(struct load_pacer *pacer, const struct load_profile *profile, unsigned worker,
                      unsigned workers, ns_t start, ns_t max_lag)
 {
@@ -262,6 +284,7 @@ unsigned load_pacer_due(struct load_pacer *pacer, ns_t now, unsigned max)
 	    now - pacer->deadlines[pacer->head] > pacer->max_lag) {
 		skip_overdue(pacer);
 	}
+	look_ahead_evenly(pacer, now);
 	while (due < max && (due < pacer->ahead || look_ahead(pacer)) &&
 	       pacer->deadlines[(pacer->head + due) % LOAD_BURST_MAX] <= now) {
 		due++;
@@ -283,6 +306,24 @@ ns_t load_pacer_take(struct load_pacer *pacer)
 		look_ahead(pacer);
 	}
 	return deadline;
+}
+
+void load_pacer_take_late(struct load_pacer *pacer, unsigned count, ns_t now, ns_t *late)
+{
+	unsigned head = pacer->head;
+
+	if (count >= pacer->ahead) { // the last one has the next deadline computed
+		for (unsigned i = 0; i < count; i++) {
+			late[i] = now - load_pacer_take(pacer);
+		}
+		return;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		late[i] = now - pacer->deadlines[(head + i) % LOAD_BURST_MAX];
+	}
+	pacer->head = (head + count) % LOAD_BURST_MAX;
+	pacer->ahead -= count;
+	pacer->taken += count;
 }
 
 ns_t load_pacer_next(const struct load_pacer *pacer)

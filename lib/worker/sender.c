@@ -117,9 +117,7 @@ static void keep_pace(struct worker_sender *sender, unsigned count, ns_t now)
 		stats_histogram_add_zeroes(&sender->stats->pacing, count);
 		return;
 	} else {
-		for (unsigned i = 0; i < count; i++) {
-			late[i] = now - load_pacer_take(&sender->pacer);
-		}
+		load_pacer_take_late(&sender->pacer, count, now, late);
 	}
 	stats_histogram_add_all(&sender->stats->pacing, late, count);
 }

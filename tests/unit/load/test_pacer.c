@@ -425,6 +425,44 @@ static void burst_is_scaled_to_the_rate(void **state)
 	assert_int_equal(load_pacer_burst(LOAD_UNLIMITED), 32);
 }
 
+// What is taken by the burst is what is taken one by one: over all kinds of segments, stalls and bursts.
+static void a_burst_is_taken_as_one_by_one(void **state)
+{
+	static const char *const texts[] = {"20ms 50k, 1ms max, 30ms 1k 90k, repeat", "1s 20M",
+	                                    "10ms 3M, 5ms 0, 10ms 333.3, repeat"};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		struct load_pacer one, all;
+		struct load_profile profile;
+		struct error error = {0};
+		struct random random;
+		ns_t now = START, late[LOAD_BURST_MAX];
+
+		assert_int_equal(load_profile_parse(&profile, texts[i], "", &error), 0);
+		load_pacer_init(&one, &profile, 1, 3, START, NS_PER_MS);
+		load_pacer_init(&all, &profile, 1, 3, START, NS_PER_MS);
+		random_seed(&random, i, 7);
+		for (unsigned step = 0; step < 200000; step++) {
+			unsigned max = 1 + (unsigned)random_below(&random, LOAD_BURST_MAX), due, count;
+
+			now += random_below(&random, random_below(&random, 50) == 0 ? 3 * NS_PER_MS : 2000);
+			due = load_pacer_due(&one, now, max);
+			assert_int_equal(load_pacer_due(&all, now, max), due);
+			count = (unsigned)random_below(&random, due + 1);
+			load_pacer_take_late(&all, count, now, late);
+			for (unsigned k = 0; k < count; k++) {
+				assert_true(now - load_pacer_take(&one) == late[k]);
+			}
+			assert_true(load_pacer_next(&one) == load_pacer_next(&all));
+		}
+		assert_true(load_pacer_taken(&one) > 100 && load_pacer_skipped(&one) > 0);
+		assert_true(load_pacer_taken(&one) == load_pacer_taken(&all));
+		assert_true(load_pacer_skipped(&one) == load_pacer_skipped(&all));
+		load_profile_free(&profile);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +482,7 @@ int main(void)
 	        cmocka_unit_test(stall_over_a_whole_unlimited_segment_is_harmless),
 	        cmocka_unit_test(profile_without_queries_is_never_due),
 	        cmocka_unit_test(rare_queries_of_a_repeated_profile_are_found_at_once),
+	        cmocka_unit_test(a_burst_is_taken_as_one_by_one),
 	        cmocka_unit_test(burst_is_scaled_to_the_rate),
 	};
 

@@ -72,6 +72,9 @@ unsigned load_pacer_due(struct load_pacer *pacer, ns_t now, unsigned max);
  */
 ns_t load_pacer_take(struct load_pacer *pacer);
 
+/** Take the first `count` queries that were announced, and write how late `now` is for each. */
+void load_pacer_take_late(struct load_pacer *pacer, unsigned count, ns_t now, ns_t *late);
+
 /** In an unlimited segment: take `count` of the queries that are due, at `now` itself, and return true. False
  * elsewhere: nothing is taken. */
 static inline bool load_pacer_take_unlimited(struct load_pacer *pacer, unsigned count)
