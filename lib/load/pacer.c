@@ -285,6 +285,9 @@ unsigned load_pacer_due(struct load_pacer *pacer, ns_t now, unsigned max)
 		skip_overdue(pacer);
 	}
 	look_ahead_evenly(pacer, now);
+	if (pacer->ahead > 0 && pacer->deadlines[(pacer->head + pacer->ahead - 1) % LOAD_BURST_MAX] <= now) {
+		due = pacer->ahead < max ? pacer->ahead : max; // the last is due, so all are
+	}
 	while (due < max && (due < pacer->ahead || look_ahead(pacer)) &&
 	       pacer->deadlines[(pacer->head + due) % LOAD_BURST_MAX] <= now) {
 		due++;
@@ -312,7 +315,7 @@ void load_pacer_take_late(struct load_pacer *pacer, unsigned count, ns_t now, ns
 {
 	unsigned head = pacer->head;
 
-	if (count >= pacer->ahead) { // the last one has the next deadline computed
+	if (count > pacer->ahead) { // some have no time of their own
 		for (unsigned i = 0; i < count; i++) {
 			late[i] = now - load_pacer_take(pacer);
 		}
@@ -324,6 +327,9 @@ void load_pacer_take_late(struct load_pacer *pacer, unsigned count, ns_t now, ns
 	pacer->head = (head + count) % LOAD_BURST_MAX;
 	pacer->ahead -= count;
 	pacer->taken += count;
+	if (pacer->ahead == 0 && count > 0) {
+		look_ahead(pacer);
+	}
 }
 
 ns_t load_pacer_next(const struct load_pacer *pacer)

@@ -119,7 +119,7 @@ static void keep_pace(struct worker_sender *sender, unsigned count, ns_t now)
 	} else {
 		load_pacer_take_late(&sender->pacer, count, now, late);
 	}
-	stats_histogram_add_all(&sender->stats->pacing, late, count);
+	stats_histogram_add_falling(&sender->stats->pacing, late, count);
 }
 
 // Choose and craft up to `count` queries into pending[]. Fewer when the tuples or the table have no more

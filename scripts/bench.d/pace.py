@@ -27,7 +27,7 @@ def cells(lines):
 def pace(bench):
     """one TX lcore over net_ring, from 1,000 q/s to the maximum; frames dated by a reader on the other CPU"""
     def run(rate):
-        line = bench.own("bench_pace", f"rate={rate}", f"seconds={bench.options.seconds}", lcores="0@0,1@0,2@1")
+        line = bench.own("bench_pace", f"rate={rate}", f"seconds={max(2, bench.options.seconds)}", lcores="0@0,1@0,2@1")
         bench.results.append({"bench": "pace", "subject": rate, **line})
         return line
 

@@ -35,7 +35,7 @@ static struct {
 	const char *rate;
 	double seconds;
 	unsigned queries; // at the most, whatever the rate
-} settings = {.rate = "1M", .seconds = 1, .queries = 1 << 24};
+} settings = {.rate = "1M", .seconds = 1, .queries = 1 << 25};
 
 static const struct bench_setting names[] = {{"rate", &settings.rate, NULL, NULL},
                                              {"seconds", NULL, &settings.seconds, NULL},

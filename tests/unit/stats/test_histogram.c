@@ -181,11 +181,38 @@ static void age_classes_rise_with_age_and_are_narrow(void **state)
 	}
 }
 
+static void a_burst_counts_as_one_by_one(void **state)
+{
+	static struct stats_histogram one, all, falling;
+	struct random random;
+
+	(void)state;
+	stats_histogram_init(&one);
+	stats_histogram_init(&all);
+	stats_histogram_init(&falling);
+	random_seed(&random, 1, 1);
+	for (unsigned round = 0; round < 20000; round++) {
+		ns_t values[32], value = random_next(&random) >> random_below(&random, 64);
+		unsigned count = 1 + (unsigned)random_below(&random, 32);
+
+		for (unsigned i = 0; i < count; i++) {
+			values[i] = value;
+			value -= random_below(&random, (value >> random_below(&random, 12)) + 1);
+			stats_histogram_add(&one, values[i]);
+		}
+		stats_histogram_add_all(&all, values, count);
+		stats_histogram_add_falling(&falling, values, count);
+	}
+	assert_memory_equal(&one, &all, sizeof(one));
+	assert_memory_equal(&one, &falling, sizeof(one));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_bucket_holds_its_values_and_no_others),
 	        cmocka_unit_test(quantiles_lie_a_bucket_above_the_exact_ones_at_most),
+	        cmocka_unit_test(a_burst_counts_as_one_by_one),
 	        cmocka_unit_test(mean_and_deviation_are_exact),
 	        cmocka_unit_test(an_empty_histogram_is_all_zero),
 	        cmocka_unit_test(sums_are_as_if_one_had_counted_all),

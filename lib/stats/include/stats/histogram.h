@@ -88,6 +88,37 @@ static inline void stats_histogram_add_all(struct stats_histogram *histogram, co
 	stats_add(&histogram->count, count);
 }
 
+/** The same for values none of which is above the one before it, as the lags of a burst are: those of a
+ * bucket are next to each other. Hot path. */
+static inline void stats_histogram_add_falling(struct stats_histogram *histogram, const ns_t *values,
+                                               unsigned count)
+{
+	unsigned __int128 squares = (unsigned __int128)histogram->square_high << 64 | histogram->square_low;
+	ns_t sum = histogram->sum;
+
+	for (unsigned i = 0; i < count;) {
+		unsigned bucket = stats_bucket(values[i]), first = i;
+		ns_t low = stats_bucket_low(bucket);
+
+		do {
+			squares += (unsigned __int128)values[i] * values[i];
+			sum += values[i];
+			i++;
+		} while (i < count && values[i] >= low);
+		stats_add(&histogram->buckets[bucket], i - first);
+	}
+	stats_set(&histogram->square_high, (uint64_t)(squares >> 64));
+	stats_set(&histogram->square_low, (uint64_t)squares);
+	stats_set(&histogram->sum, sum);
+	if (count > 0 && values[count - 1] < histogram->min) {
+		stats_set(&histogram->min, values[count - 1]);
+	}
+	if (count > 0 && values[0] > histogram->max) {
+		stats_set(&histogram->max, values[0]);
+	}
+	stats_add(&histogram->count, count);
+}
+
 /** Record `count` > 0 zeroes. Hot path. */
 static inline void stats_histogram_add_zeroes(struct stats_histogram *histogram, unsigned count)
 {
