@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/lines.h"
 #include "lcore.h"
 #include "model.h"
 #include "resolve.h"
@@ -325,11 +326,10 @@ static int make_captures(struct session *session, struct error *error)
 		return 0;
 	}
 	session->captures =
-	        (struct capture *)aligned_alloc(64, plan->lcores.receivers * sizeof(*session->captures));
+	        (struct capture *)lines_allocate(plan->lcores.receivers, sizeof(*session->captures));
 	if (session->captures == NULL) {
 		return error_set(error, -ENOMEM, "no memory for the capture file");
 	}
-	memset(session->captures, 0, plan->lcores.receivers * sizeof(*session->captures));
 	for (unsigned i = 0; rc == 0 && i < plan->lcores.receivers; i++) {
 		rc = capture_init(&session->captures[i], CAPTURE_QUERIES, CAPTURE_FRAMES, error);
 	}

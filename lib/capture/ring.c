@@ -6,18 +6,17 @@
 #include <string.h>
 
 #include "base/fixed.h"
+#include "base/lines.h"
 
 int capture_ring_init(struct capture_ring *ring, uint64_t count, size_t size, struct error *error)
 {
 	uint64_t places = fixed_power_of_two(count);
 
 	memset(ring, 0, sizeof(*ring));
-	// A multiple of a cache line, as aligned_alloc asks for; zeroed, so that no page is missing later.
-	ring->records = (uint8_t *)aligned_alloc(64, (places * size + 63) / 64 * 64);
+	ring->records = (uint8_t *)lines_allocate(places, size); // zeroed: no page is missing later
 	if (ring->records == NULL) {
 		return error_set(error, -ENOMEM, "no memory for %" PRIu64 " records of a capture", places);
 	}
-	memset(ring->records, 0, places * size);
 	ring->size = size;
 	ring->mask = places - 1;
 	return 0;

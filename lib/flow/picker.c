@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "base/lines.h"
 #include "base/pages.h"
-
-#define CACHE_LINE 64
 
 static const struct flow_picker_operations *const operations[FLOW_POLICY_COUNT] = {
         [FLOW_POLICY_SEQUENTIAL] = &flow_sequential_operations,
@@ -47,11 +45,10 @@ int flow_picker_create(struct flow_picker **out, const struct flow_policy_option
 	}
 	policy = operations[options->kind];
 	// Cache lines of its own: each lcore writes to its pickers with every query.
-	picker = aligned_alloc(CACHE_LINE, (policy->size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+	picker = (struct flow_picker *)lines_allocate(1, policy->size);
 	if (picker == NULL) {
 		goto no_memory;
 	}
-	memset(picker, 0, policy->size);
 	picker->operations = policy;
 	picker->sent = ledger + first;
 	picker->first = first;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/lines.h"
 #include "load/window.h"
 #include "packet/mbuf.h"
 
@@ -218,16 +219,6 @@ static int join_receivers(struct worker_team *team, const struct worker_team_opt
 	return rc;
 }
 
-static void *aligned_zeroed(size_t count, size_t size)
-{
-	void *memory = aligned_alloc(64, (count * size + 63) / 64 * 64);
-
-	if (memory != NULL) {
-		memset(memory, 0, count * size);
-	}
-	return memory;
-}
-
 static int prepare_wire_header(struct worker_team *team, const struct worker_team_options *options,
                                struct error *error)
 {
@@ -246,14 +237,14 @@ static int allocate(struct worker_team *team, const struct worker_team_options *
 		return error_set(error, -EINVAL, "%u receivers for %u senders; a sender has one receiver",
 		                 receivers, senders);
 	}
-	team->senders = (struct worker_sender *)aligned_zeroed(senders, sizeof(*team->senders));
-	team->tables = (struct match_table *)aligned_zeroed(senders, sizeof(*team->tables));
-	team->sender_stats = (struct stats_sender *)aligned_zeroed(senders, sizeof(*team->sender_stats));
-	team->links = (struct worker_link *)aligned_zeroed(senders, sizeof(*team->links));
-	team->receivers = (struct worker_receiver *)aligned_zeroed(receivers, sizeof(*team->receivers));
+	team->senders = (struct worker_sender *)lines_allocate(senders, sizeof(*team->senders));
+	team->tables = (struct match_table *)lines_allocate(senders, sizeof(*team->tables));
+	team->sender_stats = (struct stats_sender *)lines_allocate(senders, sizeof(*team->sender_stats));
+	team->links = (struct worker_link *)lines_allocate(senders, sizeof(*team->links));
+	team->receivers = (struct worker_receiver *)lines_allocate(receivers, sizeof(*team->receivers));
 	team->receiver_stats =
-	        (struct stats_receiver *)aligned_zeroed(receivers, sizeof(*team->receiver_stats));
-	team->spells = (struct flow_spells *)aligned_zeroed(receivers, sizeof(*team->spells));
+	        (struct stats_receiver *)lines_allocate(receivers, sizeof(*team->receiver_stats));
+	team->spells = (struct flow_spells *)lines_allocate(receivers, sizeof(*team->spells));
 	if (team->senders == NULL || team->tables == NULL || team->sender_stats == NULL ||
 	    team->links == NULL || team->receivers == NULL || team->receiver_stats == NULL ||
 	    team->spells == NULL) {
@@ -267,7 +258,7 @@ static int allocate(struct worker_team *team, const struct worker_team_options *
 int worker_team_create(struct worker_team **out, const struct worker_team_options *options,
                        struct error *error)
 {
-	struct worker_team *team = (struct worker_team *)aligned_zeroed(1, sizeof(*team));
+	struct worker_team *team = (struct worker_team *)lines_allocate(1, sizeof(*team));
 	int rc = -ENOMEM;
 
 	*out = NULL;

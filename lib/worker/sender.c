@@ -8,7 +8,7 @@
 // The path of a query: due() says how many, sender_choose() (choose.c) picks cohort, tuple and id and books
 // the query in the ledger and in the in-flight table, sender_craft() (write.c) writes the frames,
 // send_pending() hands them to the port, account() counts what the port accepted and publishes it. Each is a
-// loop over the burst. A line of memory is a query's own, its tuple's record, which is on its way two bursts
+// loop over the burst. A line of memory is a query's own, its tuple's record, which is on its way a burst
 // before; the rest is written front to back.
 
 // Take what was due before the end and will not be sent.
