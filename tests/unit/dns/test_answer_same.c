@@ -1,8 +1,7 @@
 // Replies against those made the long way: the same octets for every query, usual, odd or hostile.
 #include "answer_reference.h"
+#include "drawn.h"
 #include "support.h"
-
-#include "base/random.h"
 
 #include <errno.h>
 
@@ -10,25 +9,6 @@
 #define OUT_MAX       1500
 #define ADDRESSES_MAX 100
 #define NSID_MAX      200
-
-static struct random random_state;
-
-static unsigned below(unsigned bound)
-{
-	return (unsigned)random_below(&random_state, bound);
-}
-
-static bool one_in(unsigned count)
-{
-	return below(count) == 0;
-}
-
-static size_t put16(uint8_t *at, unsigned value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-	return 2;
-}
 
 static size_t put_name(uint8_t *at)
 {

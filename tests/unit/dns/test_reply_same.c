@@ -1,32 +1,13 @@
 // The quick reader of replies against the general one: the same status and fields for every message, usual,
 // odd or hostile, whatever was asked.
+#include "drawn.h"
 #include "support.h"
 
-#include "base/random.h"
 #include "dns/label.h"
 #include "dns/reply.h"
 
 #define ROUNDS      200000
 #define MESSAGE_MAX 600
-
-static struct random random_state;
-
-static unsigned below(unsigned bound)
-{
-	return (unsigned)random_below(&random_state, bound);
-}
-
-static bool one_in(unsigned count)
-{
-	return below(count) == 0;
-}
-
-static size_t put16(uint8_t *at, unsigned value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-	return 2;
-}
 
 static size_t put_record(uint8_t *at)
 {
