@@ -218,17 +218,16 @@ enum dns_reply_status dns_reply_parse(const uint8_t *message, size_t length, boo
 	return parse(message, length, want_nsid, 0, out);
 }
 
-// The usual reply: it repeats the question, and of its records none matters, or the OPT record that it has
-// alone. False leaves it to the long way, which finds out what else it is.
-static inline bool parse_usual(const struct dns_query *asked, const uint8_t *message, size_t length,
+// The usual reply: it repeats the question, in `echoed` octets, and of its records none matters, or the OPT
+// record that it has alone. False leaves it to the long way, which finds out what else it is.
+static inline bool parse_usual(uint16_t echoed, const uint8_t *message, size_t length,
                                struct dns_reply_to *out)
 {
-	size_t position = DNS_HEADER_SIZE + (size_t)asked->question_length;
+	size_t position = DNS_HEADER_SIZE + (size_t)echoed;
 	uint16_t flags, upper = 0;
 	const uint8_t *opt;
 
-	if (length < position || (message[2] & DNS_FLAG_RESPONSE >> 8) == 0 || word_at(message + 4) != 1 ||
-	    !octets_equal(asked->wire + DNS_HEADER_SIZE, message + DNS_HEADER_SIZE, asked->question_length)) {
+	if (echoed == 0 || (message[2] & DNS_FLAG_RESPONSE >> 8) == 0 || word_at(message + 4) != 1) {
 		return false;
 	}
 	if (word_at(message + 10) != 0 && word_at(message + 6) == 0) {
@@ -251,19 +250,13 @@ static inline bool parse_usual(const struct dns_query *asked, const uint8_t *mes
 
 // Not inlined, so that the usual reply need not keep what only this one needs.
 __attribute__((noinline)) static enum dns_reply_status parse_unusual(const struct dns_query_set *set,
-                                                                     uint32_t question,
+                                                                     uint32_t question, uint16_t echoed,
                                                                      const uint8_t *message, size_t length,
                                                                      bool want_nsid, struct dns_reply_to *out)
 {
-	enum dns_reply_status status;
 	struct dns_reply reply;
-	uint16_t echoed;
+	enum dns_reply_status status = parse(message, length, want_nsid, echoed, &reply);
 
-	if (length < DNS_HEADER_SIZE) {
-		return DNS_REPLY_SHORT;
-	}
-	echoed = dns_question_echoed(set, question, message + DNS_HEADER_SIZE, length - DNS_HEADER_SIZE);
-	status = parse(message, length, want_nsid, echoed, &reply);
 	if (status == DNS_REPLY_OK) {
 		out->asks = reply.question != NULL &&
 		            (echoed != 0 ||
@@ -280,9 +273,14 @@ enum dns_reply_status dns_reply_parse_to(const struct dns_query_set *set, uint32
                                          const uint8_t *message, size_t length, bool want_nsid,
                                          struct dns_reply_to *out)
 {
-	if (!want_nsid && set->generated == DNS_GENERATED_NONE && question < set->count &&
-	    parse_usual(&set->queries[question], message, length, out)) {
+	uint16_t echoed;
+
+	if (length < DNS_HEADER_SIZE) {
+		return DNS_REPLY_SHORT;
+	}
+	echoed = dns_question_echoed(set, question, message + DNS_HEADER_SIZE, length - DNS_HEADER_SIZE);
+	if (!want_nsid && parse_usual(echoed, message, length, out)) {
 		return DNS_REPLY_OK;
 	}
-	return parse_unusual(set, question, message, length, want_nsid, out);
+	return parse_unusual(set, question, echoed, message, length, want_nsid, out);
 }
